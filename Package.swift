@@ -1,0 +1,49 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "tat-agent",
+    products: [
+        .executable(name: "tat_agent", targets: ["tat_agent"]),
+        .executable(name: "tat_hub", targets: ["tat_hub"]),
+    ],
+    targets: [
+        .target(
+            name: "CShims",
+            linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]
+        ),
+        .target(name: "Agent", swiftSettings: strict),
+        .target(name: "PlatformLinux", dependencies: ["Agent", "CShims"], swiftSettings: strict),
+        .executableTarget(
+            name: "tat_agent",
+            dependencies: [
+                "Agent",
+                .target(name: "PlatformLinux", condition: .when(platforms: [.linux])),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "tat_hub",
+            dependencies: ["Agent", "PlatformLinux", "CShims"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "AgentTests", dependencies: ["Agent"], swiftSettings: strict),
+        .testTarget(
+            name: "PlatformLinuxTests",
+            dependencies: ["Agent", "PlatformLinux", "CShims"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Agent", "PlatformLinux", "CShims", "tat_agent", "tat_hub"],
+            swiftSettings: strict
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,16 @@
+/// The isolation of all agent state: one thread, one loop, no locks.
+@globalActor
+public actor LoopActor {
+    public static let shared = LoopActor()
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        EventLoop.shared.asUnownedSerialExecutor()
+    }
+}
+
+/// Starts a task on the loop. Its synchronous beginning runs when the caller has returned to the loop.
+@discardableResult
+public func spawn(_ body: @escaping @LoopActor @Sendable () async -> Void) -> Task<Void, Never> {
+    // The preference keeps whatever is not isolated on the loop, too: the concurrent pool never starts a thread.
+    Task(executorPreference: EventLoop.shared, operation: body)
+}

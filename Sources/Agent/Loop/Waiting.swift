@@ -1,0 +1,85 @@
+/// Waits on the loop. Returns early when the task is cancelled.
+@LoopActor
+public func sleep(for delay: Duration) async {
+    let alarm = Wakeup()
+    await withTaskCancellationHandler {
+        _ = await alarm.wait(atMost: delay)
+    } onCancel: {
+        // Tasks are cancelled by loop code only, so this is the loop's thread.
+        EventLoop.shared.assumeIsolated { alarm.signal() }
+    }
+}
+
+/// A latch for one waiter: a signal wakes it, or, when nobody waits, lets the next wait return at once.
+@LoopActor
+public final class Wakeup {
+    private var signalled = false
+    private var waiter: UnsafeContinuation<Bool, Never>?
+    private var timer: LoopTimer?
+
+    public nonisolated init() {}
+
+    /// Wakes the waiter.
+    public func signal() {
+        if waiter != nil { resume(true) } else { signalled = true }
+    }
+
+    /// Waits for a signal, `atMost` so long (`nil`: for ever). Whether there was one.
+    public func wait(atMost limit: Duration? = nil) async -> Bool {
+        if signalled {
+            signalled = false
+            return true
+        }
+        return await withUnsafeContinuation { continuation in
+            waiter = continuation
+            if let limit { timer = EventLoop.shared.schedule(after: limit) { self.resume(false) } }
+        }
+    }
+
+    private func resume(_ value: Bool) {
+        timer?.cancel()
+        timer = nil
+        let waiter = waiter
+        self.waiter = nil
+        waiter?.resume(returning: value)
+    }
+}
+
+/// Lets a bounded number of tasks in at a time, the others in the order of their arrival.
+@LoopActor
+public final class Gate {
+    private var free: Int
+    private var waiters: [UnsafeContinuation<Void, Never>] = []
+    private var next = 0
+
+    public nonisolated init(width: Int) { free = width }
+
+    /// Runs `body` when there is a place for it.
+    public func run<T, E: Error>(_ body: @LoopActor () async throws(E) -> T) async throws(E) -> T {
+        await enter()
+        defer { leave() }
+        return try await body()
+    }
+
+    private func enter() async {
+        if free > 0 {
+            free -= 1
+            return
+        }
+        await withUnsafeContinuation { waiters.append($0) }
+    }
+
+    private func leave() {
+        guard next < waiters.count else {
+            free += 1
+            return
+        }
+        let waiter = waiters[next]
+        next += 1
+        if next == waiters.count || next >= 256 {
+            waiters.removeFirst(next)
+            next = 0
+        }
+        waiter.resume()
+    }
+}

@@ -1,0 +1,44 @@
+/// Starts supervisors and talks to them, also to those that an earlier agent started.
+public protocol Launcher: Sendable {
+    /// Starts `tat_agent supervise DIRECTORY` so that it outlives the agent.
+    @LoopActor
+    func launch(directory: String) throws(LaunchError) -> any SupervisorLink
+
+    /// The supervisor that owns the task in `directory`: what became of it since it claimed the task.
+    @LoopActor
+    func adopt(directory: String) -> Adoption
+
+    /// The command types of tasks that can run here, upper case: `SHELL`, …
+    var commandTypes: [String] { get }
+}
+
+/// What an agent finds of a supervisor that it did not start itself.
+public enum Adoption: Sendable {
+    /// No supervisor ever claimed the task: its script never started.
+    case unclaimed
+    /// One is at work.
+    case alive(any SupervisorLink)
+    /// One had claimed the task and is gone.
+    case gone
+}
+
+/// A connection to a live supervisor.
+@LoopActor
+public protocol SupervisorLink: AnyObject, Sendable {
+    /// Waits for news: `true` when there may be more output, `false` when the supervisor has recorded the exit or
+    /// is gone. Once `false`, always `false`. One caller at a time.
+    func news() async -> Bool
+
+    /// Has the supervisor look for the cancel request in the task directory.
+    func poke()
+
+    /// Ends the connection; the supervisor goes on.
+    func close()
+}
+
+/// A supervisor could not be started.
+public struct LaunchError: Error, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}

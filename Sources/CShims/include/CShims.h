@@ -1,0 +1,10 @@
+// The C that Swift cannot express: variadic calls, macros, and the child between fork and exec.
+#ifndef CSHIMS_H
+#define CSHIMS_H
+
+#if defined(__linux__)
+#include "linux_gnu.h"
+#include "linux_libc.h"
+#endif
+
+#endif

@@ -1,0 +1,19 @@
+// Calls that the system's headers declare for _GNU_SOURCE only, which Swift's import of them does not define.
+#ifndef LINUX_GNU_H
+#define LINUX_GNU_H
+
+#include <sys/types.h>
+
+/// pipe2(2) with O_CLOEXEC.
+int shim_pipe(int ends[2]);
+
+/// splice(2) of up to `count` bytes at the current offsets, without blocking on the pipe. -1 and errno as there.
+ssize_t shim_splice(int from, int to, size_t count);
+
+/// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK.
+int shim_accept(int listener);
+
+/// The effective uid of the process at the other end of a Unix socket (SO_PEERCRED), or -1.
+long shim_peer_uid(int socket);
+
+#endif
