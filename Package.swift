@@ -25,6 +25,7 @@ let package = Package(
             dependencies: [
                 "Agent",
                 .target(name: "PlatformLinux", condition: .when(platforms: [.linux])),
+                "CShims",
             ],
             swiftSettings: strict
         ),

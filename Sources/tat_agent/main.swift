@@ -1,1 +1,6 @@
-import Agent
+#if os(Linux)
+    import CShims
+    import PlatformLinux
+
+    exit(AgentProgram.main(CommandLine.arguments))
+#endif

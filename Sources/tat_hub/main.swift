@@ -1,1 +1,3 @@
-import Agent
+import CShims
+
+exit(Hub.main(CommandLine.arguments))

@@ -1,4 +1,4 @@
-/// Facts about the machine, as the service wants them (protocol §2). Asked once, at start, except for the last two.
+/// Facts about the machine, as the service wants them (protocol §2). Cheap to ask.
 public protocol Machine: Sendable {
     /// `Linux` or `Windows`.
     var kernelName: String { get }
@@ -15,6 +15,8 @@ public protocol Machine: Sendable {
     var processID: Int32 { get }
     /// The address that outgoing traffic starts from, or empty.
     var localAddress: String { get }
+    /// A variable of the process' environment.
+    func environment(_ name: String) -> String?
     /// Since boot.
     var uptimeSeconds: Int64 { get }
 }

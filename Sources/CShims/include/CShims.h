@@ -3,6 +3,9 @@
 #define CSHIMS_H
 
 #if defined(__linux__)
+#include "linux_crypto.h"
+#include "linux_curl.h"
+#include "linux_child.h"
 #include "linux_gnu.h"
 #include "linux_libc.h"
 #endif

@@ -16,4 +16,10 @@ int shim_accept(int listener);
 /// The effective uid of the process at the other end of a Unix socket (SO_PEERCRED), or -1.
 long shim_peer_uid(int socket);
 
+/// The name of this process in ps(1), 15 bytes at the most (PR_SET_NAME).
+int shim_set_name(const char *name);
+
+/// Raises the soft limit of open descriptors to the hard one. What it was, or -1.
+long shim_raise_descriptor_limit(void);
+
 #endif

@@ -23,6 +23,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,9 +47,26 @@ static inline int shim_openat(int dir, const char *path, int flags, mode_t mode)
 static inline int shim_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 static inline int shim_prctl(int option, unsigned long value) { return prctl(option, value, 0, 0, 0); }
 
+static inline const char *shim_entry_name(const struct dirent *entry) { return entry->d_name; }
+static inline void shim_ignore_signal(int number) { signal(number, SIG_IGN); }
+
 static inline int shim_is_directory(mode_t mode) { return S_ISDIR(mode); }
+static inline int shim_is_socket(mode_t mode) { return S_ISSOCK(mode); }
 static inline int shim_exited(int status) { return WIFEXITED(status); }
 static inline int shim_exit_code(int status) { return WEXITSTATUS(status); }
 static inline int shim_term_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
+/// Has writes to a closed connection fail with EPIPE instead of ending the process.
+static inline void shim_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+#include <sys/resource.h>
+
+/// Raises the limit of open files to what the system allows this process, at most `count`.
+static inline void shim_raise_open_files(rlim_t count) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count) return;
+    limit.rlim_cur = limit.rlim_max < count ? limit.rlim_max : count;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 #endif

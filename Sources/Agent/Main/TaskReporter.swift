@@ -1,0 +1,180 @@
+/// Reports one task to the service, in order: start, output, end (protocol §3). Each step is noted on disk before it is
+/// tried and after it is settled, and tried until the service has taken or refused it.
+@LoopActor
+final class TaskReporter {
+    /// What became of a call.
+    enum Outcome: Equatable { case taken, refused, undelivered }
+
+    private let id: String
+    private let directory: TaskDirectory
+    private let api: InvokeAPI
+    private let clock: any WallClock
+    private let log: Log
+    private(set) var progress: TaskProgress
+
+    init(id: String, directory: TaskDirectory, api: InvokeAPI, clock: any WallClock, log: Log) {
+        self.id = id
+        self.directory = directory
+        self.api = api
+        self.clock = clock
+        self.log = log
+        progress = directory.progress()
+    }
+
+    // MARK: - The start
+
+    /// Tries once to report the start. `refused` is only told when no earlier try can have been taken.
+    func tryStart() async -> Outcome {
+        guard progress.start != .settled else { return .taken }
+        let isFirst = progress.start == .notSent
+        note(.startSent)
+        let outcome = await attempt(
+            "ReportTaskStart",
+            ["InvocationTaskId": .string(id), "TimeStamp": .integer(clock.unixSeconds)]
+        )
+        switch outcome {
+        case .taken:
+            note(.startSettled)
+        case .refused where !isFirst:
+            // The refusal may be of the repetition alone, so the task goes on.
+            note(.startSettled)
+            return .taken
+        case .refused, .undelivered:
+            break
+        }
+        return outcome
+    }
+
+    /// Reports the start until the service has heard of it.
+    func settleStart() async {
+        var backoff = Backoff()
+        while await tryStart() == .undelivered { await sleep(for: backoff.pause()) }
+    }
+
+    // MARK: - The output
+
+    /// Uploads what there is to upload of the output, chunk by chunk: all of it once `exit` is known.
+    func uploadOutput(exit: TaskExit?) async {
+        while true {
+            if let chunk = progress.pending, !(await upload(chunk)) { return }
+            let stored = (try? directory.output(from: progress.nextOffset, count: Chunker.chunkSize)) ?? []
+            let isOverdue = dueTime.map { $0 <= .now } ?? false
+            let decision = Chunker.decide(
+                stored: stored,
+                offset: progress.nextOffset,
+                total: exit?.outputBytes,
+                overdue: isOverdue
+            )
+            switch decision {
+            case .upload(let length):
+                let chunk = TaskProgress.Chunk(index: progress.nextIndex, offset: progress.nextOffset, length: length)
+                note(.chunkPlanned(chunk))
+                dueTime = nil
+            case .wait:
+                if stored.isEmpty {
+                    dueTime = nil
+                } else if dueTime == nil || isOverdue {
+                    dueTime = .now + Chunker.delay
+                }
+                return
+            case .done:
+                return
+            }
+        }
+    }
+
+    /// When stored bytes that are too few to be sent yet have to be looked at again; `nil` when there are none.
+    private(set) var dueTime: ContinuousClock.Instant?
+
+    /// Uploads one chunk; `false` when its bytes cannot be read any more.
+    private func upload(_ chunk: TaskProgress.Chunk) async -> Bool {
+        let bytes: [UInt8]
+        do {
+            bytes = try directory.output(from: chunk.offset, count: chunk.length)
+            guard bytes.count == chunk.length else {
+                log.error("task \(id): \(chunk.length - bytes.count) bytes of chunk \(chunk.index) are gone from the disk")
+                return false
+            }
+        } catch {
+            log.error("task \(id): its output cannot be read: \(error)")
+            return false
+        }
+        await deliver(
+            "UploadTaskLog",
+            [
+                "InvocationTaskId": .string(id),
+                "Index": .integer(chunk.index),
+                "Output": .string(Base64.encode(bytes)),
+                "Dropped": 0,
+            ]
+        )
+        note(.chunkSettled(index: chunk.index))
+        return true
+    }
+
+    // MARK: - The end
+
+    /// Reports how many bytes were not uploaded, if any, and how the task ended.
+    func reportEnd(_ exit: TaskExit) async {
+        let dropped = exit.outputBytes - progress.nextOffset
+        if dropped > 0, !progress.dropReported {
+            await deliver(
+                "UploadTaskLog",
+                [
+                    "InvocationTaskId": .string(id),
+                    "Index": .integer(progress.nextIndex),
+                    "Output": "",
+                    "Dropped": .integer(dropped),
+                ]
+            )
+            note(.dropReported)
+        }
+        await deliver(
+            "ReportTaskFinish",
+            [
+                "InvocationTaskId": .string(id),
+                "TimeStamp": .integer(exit.finishedAt),
+                "Result": .string(exit.result.rawValue),
+                "ErrorInfo": .string(exit.errorInfo),
+                "ExitCode": .integer(exit.exitCode),
+                "FinalLogIndex": progress.nextIndex > 0 ? .integer(progress.nextIndex - 1) : nil,
+                "OutputUrl": "",
+                "OutputUploadCOSErrorInfo": "",
+            ]
+        )
+    }
+
+    // MARK: - Calls
+
+    /// Calls until the service has taken or refused the report.
+    private func deliver(_ action: String, _ fields: JSON.Object) async {
+        var backoff = Backoff()
+        while await attempt(action, fields) == .undelivered { await sleep(for: backoff.pause()) }
+    }
+
+    private func attempt(_ action: String, _ fields: JSON.Object) async -> Outcome {
+        do throws(InvokeFailure) {
+            _ = try await api.call(action, fields)
+            return .taken
+        } catch {
+            switch error {
+            case .refused:
+                log.warning("task \(id): \(action) \(error)")
+                return .refused
+            case .undelivered:
+                log.warning("task \(id): \(action) \(error); trying again")
+                return .undelivered
+            }
+        }
+    }
+
+    /// Notes an entry on disk, too. When the disk takes no more, the entry holds for this agent at least.
+    private func note(_ entry: TaskProgress.Entry) {
+        progress.note(entry)
+        do throws(FileError) {
+            try directory.note(entry)
+        } catch {
+            log.error("task \(id): its progress cannot be noted: \(error)")
+        }
+    }
+}

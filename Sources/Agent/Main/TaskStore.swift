@@ -1,0 +1,107 @@
+/// All task directories, and the tombstones of the tasks that are over: `ROOT/tasks/NAME/`, `ROOT/done/NAME`.
+struct TaskStore: Sendable {
+    /// How long the id of a finished task stays known, in seconds.
+    static let tombstoneAge: Int64 = 24 * 3600
+
+    private let files: any Files
+    private let tasks: String
+    private let tombstones: String
+
+    /// Opens the store, making its directories where they are missing.
+    init(root: String, files: any Files) throws(FileError) {
+        self.files = files
+        tasks = root + "/tasks"
+        tombstones = root + "/done"
+        try files.makeDirectory(tasks, access: .passage)
+        try files.makeDirectory(tombstones, access: .owner)
+    }
+
+    func directory(of id: String) -> TaskDirectory {
+        TaskDirectory(path: tasks + "/" + Self.name(of: id), files: files)
+    }
+
+    /// Whether the task is finished and was forgotten less than a day ago.
+    func hasTombstone(_ id: String) -> Bool {
+        files.exists(tombstones + "/" + Self.name(of: id))
+    }
+
+    /// Writes the tasks down durably; for each, why it could not be.
+    ///
+    /// One sync of the parent directory serves them all, which matters when a hundred come at once.
+    func accept(_ records: [TaskRecord]) -> [FileError?] {
+        var failures: [FileError?] = []
+        for record in records {
+            do throws(FileError) {
+                try directory(of: record.id).accept(record)
+                failures.append(nil)
+            } catch {
+                try? files.remove(directory(of: record.id).path)
+                failures.append(error)
+            }
+        }
+        do throws(FileError) {
+            try files.sync(directory: tasks)
+            return failures
+        } catch {
+            return failures.map { $0 ?? error }
+        }
+    }
+
+    /// The tasks of earlier agents, in no order. What was only half written down or half removed goes.
+    func recover() throws(FileError) -> [(TaskRecord, TaskDirectory)] {
+        var found: [(TaskRecord, TaskDirectory)] = []
+        for name in try files.list(tasks) {
+            let directory = TaskDirectory(path: tasks + "/" + name, files: files)
+            if let record = directory.record(), !hasTombstone(record.id) {
+                found.append((record, directory))
+            } else {
+                try files.remove(directory.path)
+            }
+        }
+        return found
+    }
+
+    /// Removes a finished task, leaving its tombstone.
+    func bury(_ id: String) throws(FileError) {
+        let tombstone = tombstones + "/" + Self.name(of: id)
+        if !files.exists(tombstone) { try files.create(tombstone) }
+        try files.remove(directory(of: id).path)
+    }
+
+    /// Removes every trace of a task that the service did not want to start.
+    func forget(_ id: String) throws(FileError) {
+        try files.remove(directory(of: id).path)
+    }
+
+    /// Removes the tombstones that are older than a day.
+    func sweep(now: Int64) throws(FileError) {
+        for name in try files.list(tombstones) {
+            let path = tombstones + "/" + name
+            // A stamp in the future is of a clock that was set back since: it cannot be waited for.
+            let age = now - ((try? files.modified(path)) ?? now)
+            if age > Self.tombstoneAge || age < -Self.tombstoneAge { try? files.remove(path) }
+        }
+    }
+
+    /// A file name for any id: plain ids are their own name, all others become a hash of theirs.
+    ///
+    /// The prefix keeps the two kinds apart. The hash is FNV-1a with two different offsets, 128 bits together; the
+    /// record in the directory tells the true id.
+    static func name(of id: String) -> String {
+        let isPlain = !id.isEmpty && id.utf8.count <= 128 && id.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+        guard !isPlain else { return id }
+        let halves = [0xcbf2_9ce4_8422_2325, 0x6c62_272e_07bb_0142].map { (offset: UInt64) -> String in
+            let hash = id.utf8.reduce(offset) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+            let digits = String(hash, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }
+        return "~" + halves.joined()
+    }
+}

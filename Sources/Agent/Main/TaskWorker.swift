@@ -1,0 +1,172 @@
+/// The life of one task on this agent: report the start, see that it has a supervisor, report its output and its end.
+///
+/// What has been done already, by this agent or an earlier one, is read off the task directory.
+@LoopActor
+final class TaskWorker {
+    /// How the life of a task ended.
+    enum End {
+        /// All is reported.
+        case reported
+        /// The service did not want the task to start; it did not.
+        case refused
+    }
+
+    private let record: TaskRecord
+    private let directory: TaskDirectory
+    private let launcher: any Launcher
+    private let machine: any Machine
+    private let clock: any WallClock
+    private let slots: Gate
+    private let log: Log
+    private let reporter: TaskReporter
+    private let wakeup = Wakeup()
+    private var link: (any SupervisorLink)?
+
+    /// - Parameter end: the end of a task that could not even be written down.
+    init(
+        record: TaskRecord,
+        directory: TaskDirectory,
+        platform: any Platform,
+        api: InvokeAPI,
+        slots: Gate,
+        log: Log,
+        end: TaskExit? = nil
+    ) {
+        unrecordedExit = end
+        self.record = record
+        self.directory = directory
+        launcher = platform.launcher
+        machine = platform.machine
+        clock = platform.clock
+        self.slots = slots
+        self.log = log
+        reporter = TaskReporter(
+            id: record.id,
+            directory: directory,
+            api: api,
+            clock: platform.clock,
+            log: log
+        )
+    }
+
+    /// Asks the task to end: at once when it has not started, else through its supervisor.
+    func cancel() {
+        do throws(FileError) {
+            try directory.cancel()
+        } catch {
+            log.error("task \(record.id): the cancel cannot be recorded: \(error)")
+        }
+        link?.poke()
+        wakeup.signal()
+    }
+
+    /// Lives the task to its end.
+    func live() async -> End {
+        if exit == nil, case .unclaimed = launcher.adopt(directory: directory.path) {
+            if await reporter.tryStart() == .refused { return .refused }
+        }
+        // Where the service did not hear of the start, the script does not wait until it has.
+        let start = spawn { [reporter, wakeup] in
+            await reporter.settleStart()
+            wakeup.signal()
+        }
+        if exit == nil { await slots.run { await supervise() } }
+        await start.value
+        await report()
+        return .reported
+    }
+
+    // MARK: - Supervisor and output
+
+    /// How often a supervisor that ended before it claimed the task is followed by another.
+    private static let launchAttempts = 3
+
+    /// Follows the task until its exit is on disk, uploading output on the way.
+    private func supervise() async {
+        var attempts = 0
+        while exit == nil {
+            switch launcher.adopt(directory: directory.path) {
+            case .alive(let link):
+                await follow(link)
+            case .gone:
+                // Its last act may have been the exit, just after we looked.
+                if directory.exit() == nil { end(TaskExit(.failed, errorInfo: lossOfSupervisor, finishedAt: now)) }
+            case .unclaimed:
+                if directory.isCancelled {
+                    end(TaskExit(.terminated, finishedAt: now))
+                } else if record.bootID != machine.bootID {
+                    end(TaskExit(.spawnFailed("the machine restarted before the task ran"), finishedAt: now))
+                } else if attempts == Self.launchAttempts {
+                    end(TaskExit(.spawnFailed("its supervisor ended before the script started"), finishedAt: now))
+                } else {
+                    attempts += 1
+                    await launch()
+                }
+            }
+        }
+    }
+
+    private func launch() async {
+        do throws(LaunchError) {
+            await follow(try launcher.launch(directory: directory.path))
+        } catch {
+            log.error("task \(record.id): \(error)")
+            end(TaskExit(.spawnFailed(error.description), finishedAt: now))
+        }
+    }
+
+    /// Reports output until the supervisor is done or gone.
+    private func follow(_ link: any SupervisorLink) async {
+        self.link = link
+        var isOver = false
+        let pump = spawn { [wakeup] in
+            while await link.news() { wakeup.signal() }
+            isOver = true
+            wakeup.signal()
+        }
+        if directory.isCancelled { link.poke() }
+        while !isOver {
+            if reporter.progress.start == .settled {
+                await reporter.uploadOutput(exit: nil)
+                if isOver { break }
+            }
+            _ = await wakeup.wait(atMost: reporter.dueTime.map { max(.zero, $0 - .now) })
+        }
+        await pump.value
+        link.close()
+        self.link = nil
+    }
+
+    // MARK: - The end
+
+    private func report() async {
+        guard let exit else { return }
+        await reporter.uploadOutput(exit: exit)
+        await reporter.reportEnd(exit)
+        log.info("task \(record.id): \(exit.result.rawValue), exit code \(exit.exitCode), reported")
+    }
+
+    /// How the task ended; `nil` while it has not.
+    private var exit: TaskExit? { unrecordedExit ?? directory.exit() }
+
+    /// An end that the disk did not take.
+    private var unrecordedExit: TaskExit?
+
+    private func end(_ exit: TaskExit) {
+        var exit = exit
+        exit.outputBytes = directory.outputSize()
+        do throws(FileError) {
+            try directory.end(exit)
+        } catch {
+            log.error("task \(record.id): its end cannot be recorded: \(error)")
+            unrecordedExit = exit
+        }
+    }
+
+    private var now: Int64 { clock.unixSeconds }
+
+    private var lossOfSupervisor: String {
+        (directory.claimedDuringBoot ?? record.bootID) == machine.bootID
+            ? "the task's supervisor was killed while the task ran" : "the machine restarted while the task ran"
+    }
+}

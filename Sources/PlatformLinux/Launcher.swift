@@ -1,0 +1,129 @@
+import Agent
+import CShims
+
+/// Starts supervisors as children of the agent in sessions of their own, and finds them again by their sockets.
+@LoopActor
+public final class LinuxLauncher: Launcher {
+    private let poller: EpollPoller
+    private let descriptorLimit: Int?
+    private var children: Set<pid_t>
+
+    public nonisolated var commandTypes: [String] { ["SHELL"] }
+
+    /// - Parameters:
+    ///   - service: tells when a child has ended.
+    ///   - descriptorLimit: the soft limit of open descriptors that tasks get; `nil`: the agent's own.
+    public init(poller: EpollPoller, service: LinuxService, descriptorLimit: Int? = nil) {
+        self.poller = poller
+        self.descriptorLimit = descriptorLimit
+        // An agent that restarted itself is still the parent of the supervisors it had started.
+        children = Self.currentChildren()
+        service.onChild { [weak self] in self?.reap() }
+    }
+
+    public func launch(directory: String) throws(LaunchError) -> any SupervisorLink {
+        do {
+            let null = try FileDescriptor.open("/dev/null", O_RDWR)
+            let (mine, theirs) = try Self.socketPair()
+            let child = Child(
+                // The very file that this process runs, even if another has taken its place on disk since.
+                path: "/proc/self/exe",
+                arguments: ["tat_agent", "supervise", directory],
+                environment: Environment.current.map { "\($0.name)=\($0.value)" },
+                input: null,
+                output: null,
+                error: null,
+                extra: theirs,
+                hasOwnSession: true,
+                directory: "/",
+                descriptorLimit: descriptorLimit
+            )
+            children.insert(try child.spawn())
+            return try LinuxSupervisorLink(socket: mine, poller: poller)
+        } catch {
+            throw LaunchError("the task's supervisor could not be started: \(error)")
+        }
+    }
+
+    public func adopt(directory: String) -> Adoption {
+        guard let folder = try? FileDescriptor.open(directory, O_RDONLY | O_DIRECTORY),
+            let address = UnixAddress(in: folder, name: "control"),
+            let socket = try? Self.unixSocket()
+        else { return PosixFiles().exists(directory + "/control") ? .gone : .unclaimed }
+        let result = address.withSockaddr { pointer, size in retrying { connect(socket.number, pointer, size) } }
+        if result == 0, let link = try? LinuxSupervisorLink(socket: socket, poller: poller) { return .alive(link) }
+        return shim_errno() == ENOENT ? .unclaimed : .gone
+    }
+
+    /// The agent's end of the link, in a supervisor that `launch` has started.
+    nonisolated static func inheritedLink() -> FileDescriptor? {
+        var status = stat()
+        guard fstat(3, &status) == 0, shim_is_socket(status.st_mode) != 0 else { return nil }
+        _ = shim_fcntl(3, F_SETFD, Int(FD_CLOEXEC))
+        return FileDescriptor(owning: 3)
+    }
+
+    private func reap() {
+        for pid in children where waitpid(pid, nil, WNOHANG) != 0 { children.remove(pid) }
+    }
+
+    private static func currentChildren() -> Set<pid_t> {
+        let path = "/proc/self/task/\(getpid())/children"
+        let bytes = (try? PosixFiles().read(path, limit: 1 << 20)) ?? []
+        return Set(String(decoding: bytes, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) })
+    }
+
+    private static func unixSocket() throws -> FileDescriptor {
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(AF_UNIX, kind, 0)
+        guard descriptor >= 0 else { throw SystemError("socket") }
+        return FileDescriptor(owning: descriptor)
+    }
+
+    private static func socketPair() throws -> (FileDescriptor, FileDescriptor) {
+        var ends: [Int32] = [-1, -1]
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw SystemError("socketpair") }
+        return (FileDescriptor(owning: ends[0]), FileDescriptor(owning: ends[1]))
+    }
+}
+
+/// A connection to a supervisor: it sends a byte for news, this side one to poke it, and its end is the end of the task.
+@LoopActor
+final class LinuxSupervisorLink: SupervisorLink {
+    private let socket: FileDescriptor
+    private let arrived = Wakeup()
+    private var watch: EpollPoller.Watch?
+    private var isOver = false
+
+    init(socket: FileDescriptor, poller: EpollPoller) throws {
+        self.socket = socket
+        watch = try poller.watch(socket.number, for: .read) { [weak self] _ in self?.read() }
+    }
+
+    func news() async -> Bool {
+        if !isOver { _ = await arrived.wait() }
+        return !isOver
+    }
+
+    func poke() {
+        var poke = UInt8(ascii: "c")
+        _ = send(socket.number, &poke, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+    }
+
+    func close() {
+        watch?.cancel()
+        watch = nil
+        isOver = true
+        arrived.signal()
+    }
+
+    private func read() {
+        do throws(SystemError) {
+            guard let bytes = try socket.read(atMost: 256) else { return }
+            if bytes.isEmpty { close() } else { arrived.signal() }
+        } catch {
+            close()
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import CShims
+
+/// The pid file, and with it the lock that lets one agent run on a machine. Held for as long as it exists.
+final class PidFile {
+    /// Another agent holds the lock.
+    struct Taken: Error, CustomStringConvertible {
+        let path: String
+        let processID: String
+
+        var description: String {
+            "another tat_agent is running on this machine (process \(processID), it holds \(path))"
+        }
+    }
+
+    private let file: FileDescriptor
+
+    /// Takes the lock and writes this process' id.
+    init(path: String) throws {
+        file = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o644)
+        guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
+            guard shim_errno() == EWOULDBLOCK else { throw SystemError("flock \(path)") }
+            let holder = (try? file.read(atMost: 32)) ?? []
+            throw Taken(path: path, processID: String(decoding: holder.prefix { $0 > 32 }, as: UTF8.self))
+        }
+        guard ftruncate(file.number, 0) == 0 else { throw SystemError("ftruncate \(path)") }
+        try file.writeAll(Array("\(getpid())\n".utf8))
+    }
+}
