@@ -6,8 +6,10 @@ public enum AgentProgram {
     /// Runs the program to its end. The process' exit code.
     public static func main(_ arguments: [String]) -> Int32 {
         switch Arguments(Array(arguments.dropFirst())) {
-        case .supervise(let directory):
-            return Supervisor.run(directory: directory)
+        case .supervise(let directory?):
+            return Supervisor.run(directory: directory, link: LinuxLauncher.inheritedSocket())
+        case .supervise(nil):
+            return Nursery.run()
         case .version:
             print("tat_agent \(agentVersion)")
             return 0
@@ -32,7 +34,11 @@ public enum AgentProgram {
             if detach { daemon = try Daemon.detach() }
             let pidFile = try PidFile(path: paths.agent.pidFile)
             let sink: any LogSink = consoleLog ? ConsoleLog() : LogFile(path: paths.agent.log)
-            let log = Log(to: sink, clock: SystemClock(), threshold: Environment.value("TAT_AGENT_DEBUG") == nil ? .info : .debug)
+            let log = Log(
+                to: sink,
+                clock: SystemClock(),
+                threshold: Environment.value("TAT_AGENT_DEBUG") == nil ? .info : .debug
+            )
             let poller = try EpollPoller()
             let descriptorLimit = DescriptorLimit.raise()
             let startup = Startup(daemon: daemon, consoleLog: consoleLog)

@@ -25,6 +25,7 @@ final class CurlWebSocket: WebSocketConnection {
     private let random: any RandomSource
 
     private var phase = Phase.upgrading(answer: [])
+    private var isUpgraded = false
     private var key = ""
     private var decoder = WebSocketDecoder(role: .client, limit: limit)
     private var outgoing = OutgoingQueue()
@@ -63,8 +64,10 @@ final class CurlWebSocket: WebSocketConnection {
         }
         defer { timer.cancel() }
         ready([])
-        while case .upgrading = phase { await waitForChange() }
-        if let failure { throw failure }
+        while !isUpgraded {
+            if let failure { throw failure }
+            await waitForChange()
+        }
     }
 
     /// Looks for the whole answer. What follows it are frames.
@@ -79,6 +82,7 @@ final class CurlWebSocket: WebSocketConnection {
                 (try? crypto.sha1(bytes)) ?? []
             }
             phase = .open
+            isUpgraded = true
             changed.signal()
             receiveFrames(answer[head.headLength...])
         } catch {

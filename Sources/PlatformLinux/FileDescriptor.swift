@@ -65,9 +65,9 @@ public final class FileDescriptor: Sendable {
         return (FileDescriptor(owning: ends.0), FileDescriptor(owning: ends.1))
     }
 
-    func setNonBlocking() {
+    func setNonBlocking(_ isNonBlocking: Bool = true) {
         let flags = shim_fcntl(number, F_GETFL, 0)
-        _ = shim_fcntl(number, F_SETFL, Int(flags | O_NONBLOCK))
+        _ = shim_fcntl(number, F_SETFL, Int(isNonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK))
     }
 }
 

@@ -50,15 +50,31 @@ public struct PosixFiles: Files {
         access(path, F_OK) == 0
     }
 
-    public func replace(_ path: String, with bytes: [UInt8], durable: Bool) throws(FileError) {
-        let temporary = path + ".new"
+    public func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+        let file = try write(bytes, to: path + ".new")
+        try sync(file, path)
+        try rename(path + ".new", to: path)
+        try sync(directory: parent(of: path))
+    }
+
+    public func publish(_ path: String, _ bytes: [UInt8]) throws(FileError) {
+        let file = try write(bytes, to: path + ".new")
+        try rename(path + ".new", to: path)
+        // Journalling file systems write the names down with the file, which leaves nothing to do for the second sync.
+        try sync(file, path)
+        try sync(directory: parent(of: path))
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) throws(FileError) -> FileDescriptor {
         try translated { () throws(SystemError) in
-            let file = try FileDescriptor.open(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+            let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
             try file.writeAll(bytes)
-            if durable, fsync(file.number) != 0 { throw SystemError("fsync \(temporary)") }
+            return file
         }
-        try rename(temporary, to: path)
-        if durable { try sync(directory: parent(of: path)) }
+    }
+
+    private func sync(_ file: FileDescriptor, _ path: String) throws(FileError) {
+        guard fsync(file.number) == 0 else { throw FileError(SystemError("fsync \(path)")) }
     }
 
     public func create(_ path: String) throws(FileError) {

@@ -7,6 +7,8 @@ public final class LinuxLauncher: Launcher {
     private let poller: EpollPoller
     private let descriptorLimit: Int?
     private var children: Set<pid_t>
+    private var nursery: FileDescriptor?
+    private var nurseryEnd: LoopTimer?
 
     public nonisolated var commandTypes: [String] { ["SHELL"] }
 
@@ -21,28 +23,62 @@ public final class LinuxLauncher: Launcher {
         service.onChild { [weak self] in self?.reap() }
     }
 
-    public func launch(directory: String) throws(LaunchError) -> any SupervisorLink {
+    public func prepare() {
+        if nursery == nil { nursery = try? startNursery() }
+        nurseryEnd?.cancel()
+        nurseryEnd = EventLoop.shared.schedule(after: Self.nurseryPatience) { self.nursery = nil }
+    }
+
+    public func launch(directory: String, again: Bool) throws(LaunchError) -> any SupervisorLink {
         do {
-            let null = try FileDescriptor.open("/dev/null", O_RDWR)
-            let (mine, theirs) = try Self.socketPair()
-            let child = Child(
-                // The very file that this process runs, even if another has taken its place on disk since.
-                path: "/proc/self/exe",
-                arguments: ["tat_agent", "supervise", directory],
-                environment: Environment.current.map { "\($0.name)=\($0.value)" },
-                input: null,
-                output: null,
-                error: null,
-                extra: theirs,
-                hasOwnSession: true,
-                directory: "/",
-                descriptorLimit: descriptorLimit
-            )
-            children.insert(try child.spawn())
+            let (mine, theirs) = try Self.socketPair(SOCK_STREAM)
+            // A nursery cannot say why it could not fork; a start of one's own can.
+            if again || !ask(directory: directory, link: theirs) {
+                try start(["supervise", directory], socket: theirs)
+            }
             return try LinuxSupervisorLink(socket: mine, poller: poller)
         } catch {
             throw LaunchError("the task's supervisor could not be started: \(error)")
         }
+    }
+
+    /// How long a nursery without work is kept.
+    private static let nurseryPatience = Duration.seconds(10)
+
+    private func ask(directory: String, link: FileDescriptor) -> Bool {
+        prepare()
+        let message = Array(directory.utf8)
+        guard let nursery, message.count < Nursery.messageLimit else { return false }
+        let sent = retrying { shim_send_descriptor(nursery.number, message, message.count, link.number) }
+        if sent < 0, shim_errno() != EAGAIN { self.nursery = nil }
+        return sent == message.count
+    }
+
+    private func startNursery() throws -> FileDescriptor {
+        let (mine, theirs) = try Self.socketPair(SOCK_SEQPACKET)
+        // The nursery waits for messages.
+        theirs.setNonBlocking(false)
+        try start(["supervise"], socket: theirs)
+        return mine
+    }
+
+    /// Starts this executable anew, as a child in a session of its own, with `socket` as its descriptor 3.
+    private func start(_ arguments: [String], socket: FileDescriptor) throws {
+        let null = try FileDescriptor.open("/dev/null", O_RDWR)
+        let child = Child(
+            // The very file that this process runs, even if another has taken its place on disk since.
+            path: "/proc/self/exe",
+            arguments: ["tat_agent"] + arguments,
+            environment: Environment.current.map { "\($0.name)=\($0.value)" },
+            input: null,
+            output: null,
+            error: null,
+            extra: socket,
+            hasOwnSession: true,
+            directory: "/",
+            descriptorLimit: descriptorLimit
+        )
+        children.insert(try child.spawn())
     }
 
     public func adopt(directory: String) -> Adoption {
@@ -55,8 +91,8 @@ public final class LinuxLauncher: Launcher {
         return shim_errno() == ENOENT ? .unclaimed : .gone
     }
 
-    /// The agent's end of the link, in a supervisor that `launch` has started.
-    nonisolated static func inheritedLink() -> FileDescriptor? {
+    /// The socket that a process which `start` has started shares with the agent.
+    nonisolated static func inheritedSocket() -> FileDescriptor? {
         var status = stat()
         guard fstat(3, &status) == 0, shim_is_socket(status.st_mode) != 0 else { return nil }
         _ = shim_fcntl(3, F_SETFD, Int(FD_CLOEXEC))
@@ -80,9 +116,9 @@ public final class LinuxLauncher: Launcher {
         return FileDescriptor(owning: descriptor)
     }
 
-    private static func socketPair() throws -> (FileDescriptor, FileDescriptor) {
+    private static func socketPair(_ type: __socket_type) throws -> (FileDescriptor, FileDescriptor) {
         var ends: [Int32] = [-1, -1]
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let kind = Int32(type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw SystemError("socketpair") }
         return (FileDescriptor(owning: ends[0]), FileDescriptor(owning: ends[1]))
     }

@@ -27,7 +27,9 @@ enum LoginShell {
     static func interpreter(of text: [UInt8]) -> [String]? {
         guard text.starts(with: Array("#!".utf8)) else { return nil }
         // The kernel reads 256 bytes at the most.
-        let line = text.prefix(256).dropFirst(2).prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") && $0 != 0 }
+        let line = text.prefix(256).dropFirst(2).prefix {
+            $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") && $0 != 0
+        }
         let words = String(decoding: line, as: UTF8.self)
             .split(maxSplits: 1, omittingEmptySubsequences: true, whereSeparator: isBlank)
         guard let program = words.first else { return nil }

@@ -2,14 +2,16 @@ import Agent
 import CShims
 
 /// `tat_agent supervise DIR`: owns one task, whatever becomes of the agent. One thread, no loop, as small as can be.
-public struct Supervisor {
+struct Supervisor {
     private let directory: TaskDirectory
     private let record: TaskRecord
     private let socket: SupervisorSocket
     private let signals: FileDescriptor
 
     /// Runs the task in `directory` to its end, unless another supervisor has claimed it. The process' exit code.
-    public static func run(directory path: String) -> Int32 {
+    ///
+    /// - Parameter link: a connection to the agent that started this supervisor.
+    static func run(directory path: String, link: FileDescriptor?) -> Int32 {
         _ = shim_set_name("tat_agent")
         umask(0o077)
         shim_ignore_signal(SIGPIPE)
@@ -19,7 +21,7 @@ public struct Supervisor {
         guard let record = directory.record() else { return 1 }
         do {
             guard let socket = try SupervisorSocket(claiming: directory) else { return 0 }
-            if let link = LinuxLauncher.inheritedLink() { socket.add(link) }
+            if let link { socket.add(link) }
             let signals = SignalDescriptor.open([SIGCHLD, SIGTERM])
             guard signals >= 0 else { throw SystemError("signalfd") }
             let supervisor = Supervisor(
@@ -159,7 +161,9 @@ public struct Supervisor {
             throw SystemError("group ids", code: EINVAL)
         }
         if geteuid() == 0 { return Child.Identity(user: user, group: primary, groups: groups) }
-        guard user == geteuid() else { throw SystemError("becoming user \(record.user.name) without being root", code: EPERM) }
+        guard user == geteuid() else {
+            throw SystemError("becoming user \(record.user.name) without being root", code: EPERM)
+        }
         return nil
     }
 
@@ -260,8 +264,7 @@ public struct Supervisor {
         var none = sigset_t()
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, nil)
-        let flags = shim_fcntl(pipe.number, F_GETFL, 0)
-        _ = shim_fcntl(pipe.number, F_SETFL, Int(flags & ~O_NONBLOCK))
+        pipe.setNonBlocking(false)
         while let bytes = try? pipe.read(atMost: 65_536), !bytes.isEmpty { continue }
     }
 }

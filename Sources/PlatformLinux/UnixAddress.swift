@@ -26,7 +26,9 @@ struct UnixAddress {
         if isAbstract {
             bytes[0] = 0
             // An abstract name is as long as the address says; a path ends with NUL.
-            size = socklen_t(MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: address.sun_path) + bytes.count)
+            size = socklen_t(
+                MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: address.sun_path) + bytes.count
+            )
         }
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }

@@ -91,7 +91,8 @@ public struct LinuxUsers: Users {
     }
 
     private func ask(_ database: String, _ key: String) throws(UsersError) -> [Substring] {
-        guard let getent = (["/usr/bin/getent", "/bin/getent"] as [String]).first(where: { access($0, X_OK) == 0 }) else { return [] }
+        guard let getent = (["/usr/bin/getent", "/bin/getent"] as [String]).first(where: { access($0, X_OK) == 0 })
+        else { return [] }
         let result: Subprocess.Result
         do {
             result = try Subprocess.run(getent, ["--", database, key])

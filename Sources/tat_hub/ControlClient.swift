@@ -45,7 +45,9 @@ struct ControlClient {
     }
 
     private func call(_ method: String, _ path: String, _ body: JSON?) throws(Failure) -> Answer {
-        guard case .answer(let answer) = try call(method, path, body, signals: nil) else { throw Failure("interrupted") }
+        guard case .answer(let answer) = try call(method, path, body, signals: nil) else {
+            throw Failure("interrupted")
+        }
         return answer
     }
 
@@ -102,7 +104,9 @@ struct ControlClient {
         guard length == nil || length == body.count else { throw Failure("the hub went away") }
         var limits = JSON.Limits()
         limits.bytes = replyLimit
-        guard let json = try? JSON.parse(body, limits: limits) else { throw Failure("the answer of the hub is not JSON") }
+        guard let json = try? JSON.parse(body, limits: limits) else {
+            throw Failure("the answer of the hub is not JSON")
+        }
         return Answer(status: status, json: json)
     }
 

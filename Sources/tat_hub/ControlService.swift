@@ -241,7 +241,7 @@ final class ControlService {
             how: how,
             name: name,
             count: Int(clamping: body["count"]?.int64 ?? 1),
-            isAfter: when == "after",
+            isAfter: when == "after" || body["after"] == true,
             code: body["code"],
             reason: body["reason"]?.string ?? "",
             agent: body["agent"]?.string

@@ -5,7 +5,12 @@ struct HTTPParser {
     static let headLimit = 16 << 10
     static let bodyLimit = 16 << 20
 
-    private enum Framing { case length(Int), chunkSize, chunkData(Int), chunkEnd, trailer }
+    private enum Framing {
+        case length(Int)
+        case chunkSize
+        case chunkData(Int)
+        case chunkEnd, trailer
+    }
 
     private var buffer: [UInt8] = []
     private var start = 0
@@ -56,7 +61,9 @@ struct HTTPParser {
 
     private mutating func parseHead() throws(HTTPFault) -> Bool {
         while start + 1 < buffer.count, buffer[start] == 0x0D, buffer[start + 1] == 0x0A { start += 2 }
-        guard let head = try take(until: [0x0D, 0x0A, 0x0D, 0x0A], limit: Self.headLimit, status: 431) else { return false }
+        guard let head = try take(until: [0x0D, 0x0A, 0x0D, 0x0A], limit: Self.headLimit, status: 431) else {
+            return false
+        }
         let lines = try Self.lines(of: head)
         guard let first = lines.first else { throw HTTPFault(status: 400, reason: "no request line") }
         let parts = first.split(separator: " ", omittingEmptySubsequences: false)
@@ -114,7 +121,9 @@ struct HTTPParser {
     private static func framing(of request: Request) throws(HTTPFault) -> Framing {
         let length = request.header("Content-Length")
         if let coding = request.header("Transfer-Encoding") {
-            guard coding.lowercased() == "chunked" else { throw HTTPFault(status: 501, reason: "unknown transfer coding") }
+            guard coding.lowercased() == "chunked" else {
+                throw HTTPFault(status: 501, reason: "unknown transfer coding")
+            }
             guard length == nil else { throw HTTPFault(status: 400, reason: "two lengths") }
             return .chunkSize
         }

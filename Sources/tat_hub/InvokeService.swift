@@ -158,7 +158,10 @@ final class InvokeService {
             throw Refusal(code: "InvalidParameter", message: "Result and ExitCode are needed")
         }
         guard task.state != .cancelled else {
-            throw Refusal(code: "InvalidParameterValue.TaskFinished", message: "the task was cancelled before its start")
+            throw Refusal(
+                code: "InvalidParameterValue.TaskFinished",
+                message: "the task was cancelled before its start"
+            )
         }
         if task.counters.finishes < Self.repeatLimit {
             state.record([.finished(task: task.id, report: .object(report))])
@@ -169,7 +172,10 @@ final class InvokeService {
         guard let key = body["PublicKey"]?.string, key.hasPrefix("-----BEGIN"), key.utf8.count <= 8192,
             body["ActiveCode"]?.string?.isEmpty == false, let machine = body["MachineId"]?.string
         else {
-            throw Refusal(code: "InvalidParameter", message: "MachineId, ActiveCode, ActiveValue and PublicKey are needed")
+            throw Refusal(
+                code: "InvalidParameter",
+                message: "MachineId, ActiveCode, ActiveValue and PublicKey are needed"
+            )
         }
         // The same request again, because its answer was lost.
         let known = state.book.registrations.first { $0.value["PublicKey"]?.string == key }
@@ -198,7 +204,8 @@ final class InvokeService {
 
     private func log(_ body: JSON, from agent: String) {
         let entry: JSON = [
-            "at": .integer(Clock.unixMilliseconds), "version": JSON(body["AgentVersion"]?.string?.prefix(64).description),
+            "at": .integer(Clock.unixMilliseconds),
+            "version": JSON(body["AgentVersion"]?.string?.prefix(64).description),
             "level": JSON(body["LogLevel"]?.string?.prefix(64).description),
             "info": JSON(body["LogInfo"]?.string?.prefix(4096).description),
         ]

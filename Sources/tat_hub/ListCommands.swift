@@ -10,9 +10,11 @@ enum ListCommands {
         if arguments.flags.contains("--json") { return print(answer) }
         var rows = [["ID", "STATE", "RESULT", "EXIT", "OUTPUT", "CREATED", "AGENT"]]
         for task in answer["tasks"]?.array ?? [] {
-            rows.append(["id", "state", "result", "exitCode", "outputSize", "createdAt", "agent"].map { column in
-                column == "createdAt" ? age(task[column]) : text(task[column])
-            })
+            rows.append(
+                ["id", "state", "result", "exitCode", "outputSize", "createdAt", "agent"].map { column in
+                    column == "createdAt" ? age(task[column]) : text(task[column])
+                }
+            )
         }
         print(table: rows)
     }
@@ -24,9 +26,11 @@ enum ListCommands {
         if arguments.flags.contains("--json") { return print(answer) }
         var rows = [["ID", "CONNECTED", "VERSION", "OS", "ARCH", "PID", "SEEN"]]
         for agent in answer["agents"]?.array ?? [] {
-            rows.append(["id", "connected", "version", "osVersion", "arch", "pid", "lastSeen"].map { column in
-                column == "lastSeen" ? age(agent[column]) : text(agent[column])
-            })
+            rows.append(
+                ["id", "connected", "version", "osVersion", "arch", "pid", "lastSeen"].map { column in
+                    column == "lastSeen" ? age(agent[column]) : text(agent[column])
+                }
+            )
         }
         print(table: rows)
     }

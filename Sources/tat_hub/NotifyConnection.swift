@@ -31,20 +31,16 @@ final class NotifyConnection {
         self.stream = stream
     }
 
-    /// Serves the agent until the end of the connection. How it ended.
+    /// Serves the agent until the connection is over; how it ended. `finish` is to be called then.
     func serve(_ first: [UInt8], _ event: (Event) -> Void) async -> JSON {
         decoder.append(first)
         while true {
             while !isDropped {
                 do throws(WebSocketError) {
                     guard let message = try decoder.next() else { break }
-                    if let end = take(message, event) {
-                        await stream.finish()
-                        return end
-                    }
+                    if let end = take(message, event) { return end }
                 } catch {
                     close(code: error.code, reason: error.reason)
-                    await stream.finish()
                     return ["code": JSON(Int(error.code)), "reason": .string(error.reason), "by": "hub"]
                 }
             }
@@ -62,6 +58,9 @@ final class NotifyConnection {
             decoder.append(bytes)
         }
     }
+
+    /// Lets the agent have what was sent, then closes the connection.
+    func finish() async { await stream.finish() }
 
     private func take(_ message: WebSocketMessage, _ event: (Event) -> Void) -> JSON? {
         switch message {

@@ -71,6 +71,7 @@ final class NotifyService {
             record.lastClose = end
             if isCurrent { record.isConnected = false }
         }
+        await connection.finish()
     }
 
     private func take(_ event: NotifyConnection.Event, from agent: String) {

@@ -13,7 +13,9 @@ struct HostPort: Equatable, Sendable, CustomStringConvertible {
 
     /// `nil` when there is no port in it. No host means the loopback address.
     init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
         self.host = host.isEmpty ? "127.0.0.1" : String(host)
@@ -111,7 +113,15 @@ enum Sockets {
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 guard getsockname(socket.number, address, &size) == 0 else { return Int32(-1) }
                 let flags = Int32(NI_NUMERICHOST) | Int32(NI_NUMERICSERV)
-                return getnameinfo(address, size, &host, socklen_t(host.count), &service, socklen_t(service.count), flags)
+                return getnameinfo(
+                    address,
+                    size,
+                    &host,
+                    socklen_t(host.count),
+                    &service,
+                    socklen_t(service.count),
+                    flags
+                )
             }
         }
         guard result == 0, let port = UInt16(text(service)) else { return nil }

@@ -49,7 +49,9 @@ struct TaskBook: Sendable {
     /// Cancelled tasks that were not started since `time` (in microseconds): no agent will start them.
     func abandoned(since time: Int64) -> [String] {
         open.filter { id in
-            guard let task = tasks[id], task.state == .pending, let cancelled = task.times.cancelled else { return false }
+            guard let task = tasks[id], task.state == .pending, let cancelled = task.times.cancelled else {
+                return false
+            }
             return task.times.described == nil || cancelled < time
         }
     }
@@ -174,7 +176,9 @@ extension TaskRecord {
         let last = chunks.keys.max()
         let reported = report["FinalLogIndex"]?.int64
         if reported != last.map({ Int64($0) }) {
-            violate("FinalLogIndex \(reported.map { "\($0)" } ?? "null"), uploaded \(last.map { "\($0)" } ?? "nothing")")
+            violate(
+                "FinalLogIndex \(reported.map { "\($0)" } ?? "null"), uploaded \(last.map { "\($0)" } ?? "nothing")"
+            )
         }
         self.report = report
         state = .finished

@@ -40,7 +40,9 @@ struct TaskEvent: Equatable, Sendable {
 extension TaskEvent {
     /// The event as one line of the journal.
     var json: JSON {
-        var fields: JSON.Object = ["event": .string(name), "us": .integer(microseconds), "ms": .integer(unixMilliseconds)]
+        var fields: JSON.Object = [
+            "event": .string(name), "us": .integer(microseconds), "ms": .integer(unixMilliseconds),
+        ]
         if let task { fields["task"] = .string(task) }
         switch kind {
         case .created(_, let agent, let wire):

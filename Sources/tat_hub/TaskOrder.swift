@@ -49,7 +49,7 @@ struct TaskOrder {
         if let type = try Self.text(json, "type") { wire["CommandType"] = .string(type) }
         if let user = try Self.text(json, "user") { wire["Username"] = .string(user) }
         if let directory = try Self.text(json, "directory") { wire["WorkingDirectory"] = .string(directory) }
-        for (key, value) in raw.members { wire[key] = value.isNull ? nil : value }
+        for (key, value) in raw.members { wire[key] = value.isNull ? JSON?.none : value }
         guard json["script"] != nil || raw["Command"] != nil || raw["Cmd"] != nil else {
             throw Fault(message: "script is needed")
         }

@@ -130,7 +130,10 @@ extension TaskRecord {
         fields["evicted"] = .bool(isEvicted)
         fields["chunks"] = .array(
             chunks.keys.sorted().map { index in
-                ["index": JSON(index), "size": JSON(chunks[index]?.output.count), "dropped": JSON(chunks[index]?.dropped)]
+                [
+                    "index": JSON(index), "size": JSON(chunks[index]?.output.count),
+                    "dropped": JSON(chunks[index]?.dropped),
+                ]
             }
         )
         fields["gaps"] = .array(gaps.map { JSON($0) })

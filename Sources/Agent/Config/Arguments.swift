@@ -5,8 +5,8 @@ public enum Arguments: Equatable, Sendable {
     case version
     case help
     case register(region: String, code: String, value: String)
-    /// Own one task; what the agent starts itself.
-    case supervise(directory: String)
+    /// Own one task, or, without a directory, make supervisors on demand; what the agent starts itself.
+    case supervise(directory: String?)
     /// Not understood; the reason.
     case invalid(String)
 
@@ -25,6 +25,7 @@ public enum Arguments: Equatable, Sendable {
             }
             return .register(region: arguments[1], code: arguments[2], value: arguments[3])
         case "supervise":
+            if arguments.count == 1 { return .supervise(directory: nil) }
             guard arguments.count == 2, arguments[1].hasPrefix("/") || arguments[1].dropFirst().hasPrefix(":") else {
                 return .invalid("supervise takes the absolute path of a task directory")
             }

@@ -39,7 +39,7 @@ public struct Config: Equatable, Sendable {
 
     /// Writes the file, mode 0600.
     public func save(_ path: String, files: any Files) throws(FileError) {
-        try files.replace(path, with: encoded, durable: true)
+        try files.replace(path, with: encoded)
     }
 
     init(decoding bytes: [UInt8]) throws {
@@ -66,7 +66,8 @@ public struct Config: Equatable, Sendable {
                 guard let value = url[name], !value.isNull, value != "" else { return nil }
                 guard let text = value.string, schemes.contains(where: { text.hasPrefix($0 + "://") }) else {
                     throw Malformed(
-                        description: "url.\(name) is not an address that begins with \(schemes.joined(separator: " or "))"
+                        description:
+                            "url.\(name) is not an address that begins with \(schemes.joined(separator: " or "))"
                     )
                 }
                 return text

@@ -55,7 +55,9 @@ public final class Agent {
     /// Takes up what earlier agents left, and works until the service manager or the service ends it.
     public func run() {
         let machine = platform.machine
-        log.info("tat_agent \(agentVersion) on \(machine.osVersion), \(machine.architecture), process \(machine.processID)")
+        log.info(
+            "tat_agent \(agentVersion) on \(machine.osVersion), \(machine.architecture), process \(machine.processID)"
+        )
         platform.service.onRequest { [self] request in
             switch request {
             case .stop:
@@ -68,7 +70,8 @@ public final class Agent {
         spawn { [scheduleKick] in await scheduleKick.run() }
         let handlers = NotifyChannel.Handlers(
             kick: { [kicks] in kicks.kick(from: $0) },
-            checkUpdate: { [log] in log.info("the service asks to check for an update, which this version does not do") },
+            checkUpdate: { [log] in log.info("the service asks to check for an update, which this version does not do")
+            },
             restart: { [self] in restart() },
             connectionChanged: { [scheduleKick] in scheduleKick.connectionChanged() }
         )

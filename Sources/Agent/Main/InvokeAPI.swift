@@ -72,6 +72,8 @@ final class InvokeAPI {
 
     /// Whether an error tells of the service's state rather than of the call, by the cloud's common error codes.
     private nonisolated static func isTransient(_ code: String) -> Bool {
-        ["InternalError", "RequestLimitExceeded", "ServiceUnavailable"].contains { code == $0 || code.hasPrefix($0 + ".") }
+        ["InternalError", "RequestLimitExceeded", "ServiceUnavailable"].contains {
+            code == $0 || code.hasPrefix($0 + ".")
+        }
     }
 }

@@ -37,7 +37,9 @@ final class KickReceiver {
         do throws(InvokeFailure) {
             let described = DescribedTasks(response: try await api.call("DescribeTasks"))
             if described.malformed > 0 {
-                log.warning("DescribeTasks: \(described.malformed) entries without an InvocationTaskId were passed over")
+                log.warning(
+                    "DescribeTasks: \(described.malformed) entries without an InvocationTaskId were passed over"
+                )
             }
             await tasks.accept(described.tasks)
             for id in described.cancelled { tasks.cancel(id) }

@@ -36,10 +36,10 @@ public struct TaskDirectory: Sendable {
         (try? files.read(recordPath, limit: TaskRecord.sizeLimit)).flatMap(TaskRecord.init(decoding:))
     }
 
-    /// Records the task durably: once this has returned, no power failure makes the task unknown.
+    /// Makes the directory, with the task's record in it.
     func accept(_ record: TaskRecord) throws(FileError) {
         try files.makeDirectory(path, access: .passage)
-        try files.replace(recordPath, with: record.encoded, durable: true)
+        try files.publish(recordPath, record.encoded)
     }
 
     /// How the task ended; `nil` while it has not.
@@ -50,7 +50,7 @@ public struct TaskDirectory: Sendable {
     /// Records durably how the task ended. The first record stands.
     public func end(_ exit: TaskExit) throws(FileError) {
         guard self.exit() == nil else { return }
-        try files.replace(exitPath, with: exit.encoded, durable: true)
+        try files.publish(exitPath, exit.encoded)
     }
 
     /// The boot during which the supervisor claimed the task; `nil` when it left no such note.
@@ -62,7 +62,7 @@ public struct TaskDirectory: Sendable {
     /// The note that a supervisor leaves once it has claimed the task.
     public func noteStart(processID: Int32, bootID: String) throws(FileError) {
         let note: JSON = ["processID": .integer(Int64(processID)), "bootID": .string(bootID)]
-        try files.replace(startedPath, with: note.encoded(), durable: true)
+        try files.publish(startedPath, note.encoded())
     }
 
     public var isCancelled: Bool { files.exists(cancelPath) }

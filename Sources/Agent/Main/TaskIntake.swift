@@ -61,7 +61,10 @@ struct TaskIntake: Sendable {
         }
         guard isSane(description.username) else { throw .invalidUser("the name cannot be one") }
         guard isSane(description.workingDirectory) else {
-            throw .invalidWorkingDirectory(String(description.workingDirectory.prefix(64)), reason: "it cannot be a path")
+            throw .invalidWorkingDirectory(
+                String(description.workingDirectory.prefix(64)),
+                reason: "it cannot be a path"
+            )
         }
     }
 

@@ -92,7 +92,9 @@ final class TaskReporter {
         do {
             bytes = try directory.output(from: chunk.offset, count: chunk.length)
             guard bytes.count == chunk.length else {
-                log.error("task \(id): \(chunk.length - bytes.count) bytes of chunk \(chunk.index) are gone from the disk")
+                log.error(
+                    "task \(id): \(chunk.length - bytes.count) bytes of chunk \(chunk.index) are gone from the disk"
+                )
                 return false
             }
         } catch {

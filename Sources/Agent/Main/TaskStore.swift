@@ -25,25 +25,15 @@ struct TaskStore: Sendable {
         files.exists(tombstones + "/" + Self.name(of: id))
     }
 
-    /// Writes the tasks down durably; for each, why it could not be.
-    ///
-    /// One sync of the parent directory serves them all, which matters when a hundred come at once.
-    func accept(_ records: [TaskRecord]) -> [FileError?] {
-        var failures: [FileError?] = []
-        for record in records {
-            do throws(FileError) {
-                try directory(of: record.id).accept(record)
-                failures.append(nil)
-            } catch {
-                try? files.remove(directory(of: record.id).path)
-                failures.append(error)
-            }
-        }
+    /// Writes a task down durably: once this has returned, no power failure makes it unknown. Leaves nothing on failure.
+    func accept(_ record: TaskRecord) throws(FileError) {
+        let directory = directory(of: record.id)
         do throws(FileError) {
+            try directory.accept(record)
             try files.sync(directory: tasks)
-            return failures
         } catch {
-            return failures.map { $0 ?? error }
+            try? files.remove(directory.path)
+            throw error
         }
     }
 
@@ -88,14 +78,16 @@ struct TaskStore: Sendable {
     /// The prefix keeps the two kinds apart. The hash is FNV-1a with two different offsets, 128 bits together; the
     /// record in the directory tells the true id.
     static func name(of id: String) -> String {
-        let isPlain = !id.isEmpty && id.utf8.count <= 128 && id.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                true
-            default: false
+        let isPlain =
+            !id.isEmpty && id.utf8.count <= 128
+            && id.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
             }
-        }
         guard !isPlain else { return id }
         let halves = [0xcbf2_9ce4_8422_2325, 0x6c62_272e_07bb_0142].map { (offset: UInt64) -> String in
             let hash = id.utf8.reduce(offset) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }

@@ -38,16 +38,23 @@ final class TaskTable {
         }
     }
 
-    /// Begins those of the described tasks that are not known yet.
+    /// Begins those of the described tasks that are not known yet, one after the other, each as soon as it is written
+    /// down. Returns when all are known.
     func accept(_ descriptions: [TaskDescription]) async {
         var ids: Set<String> = []
         let new = descriptions.filter { !isKnown($0.id) && ids.insert($0.id).inserted }
         guard !new.isEmpty else { return }
-        let (taken, failures) = await EventLoop.shared.offload(to: platform.worker) { [intake, store] in
-            let taken = new.map(intake.take)
-            return (taken, store.accept(taken.map(\.record)))
-        }
-        for (task, storeFailure) in zip(taken, failures) {
+        platform.launcher.prepare()
+        for description in new {
+            let (task, storeFailure) = await EventLoop.shared.offload(to: platform.worker) { [intake, store] in
+                let task = intake.take(description)
+                do throws(FileError) {
+                    try store.accept(task.record)
+                    return (task, nil as FileError?)
+                } catch {
+                    return (task, error)
+                }
+            }
             begin(task, storeFailure: storeFailure)
         }
     }

@@ -99,16 +99,16 @@ final class TaskWorker {
                 } else if attempts == Self.launchAttempts {
                     end(TaskExit(.spawnFailed("its supervisor ended before the script started"), finishedAt: now))
                 } else {
+                    await launch(again: attempts > 0)
                     attempts += 1
-                    await launch()
                 }
             }
         }
     }
 
-    private func launch() async {
+    private func launch(again: Bool) async {
         do throws(LaunchError) {
-            await follow(try launcher.launch(directory: directory.path))
+            await follow(try launcher.launch(directory: directory.path, again: again))
         } catch {
             log.error("task \(record.id): \(error)")
             end(TaskExit(.spawnFailed(error.description), finishedAt: now))

@@ -1,8 +1,13 @@
 /// Starts supervisors and talks to them, also to those that an earlier agent started.
 public protocol Launcher: Sendable {
-    /// Starts `tat_agent supervise DIRECTORY` so that it outlives the agent.
+    /// Tells that tasks may be about to be launched, so that what can be got ready is.
     @LoopActor
-    func launch(directory: String) throws(LaunchError) -> any SupervisorLink
+    func prepare()
+
+    /// Starts the supervisor of the task in `directory`, so that it outlives the agent. `again`: a start of this task
+    /// came to nothing before.
+    @LoopActor
+    func launch(directory: String, again: Bool) throws(LaunchError) -> any SupervisorLink
 
     /// The supervisor that owns the task in `directory`: what became of it since it claimed the task.
     @LoopActor

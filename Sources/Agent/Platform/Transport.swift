@@ -11,7 +11,10 @@ public struct HTTPHeader: Equatable, Sendable {
 
 /// One HTTP exchange to make.
 public struct HTTPRequest: Sendable {
-    public enum Method: String, Sendable { case get = "GET", post = "POST" }
+    public enum Method: String, Sendable {
+        case get = "GET"
+        case post = "POST"
+    }
 
     public var method: Method
     public var url: String

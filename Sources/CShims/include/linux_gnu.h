@@ -22,4 +22,10 @@ int shim_set_name(const char *name);
 /// Raises the soft limit of open descriptors to the hard one. What it was, or -1.
 long shim_raise_descriptor_limit(void);
 
+/// Sends a message together with a descriptor (sendmsg(2), SCM_RIGHTS), without waiting and without SIGPIPE.
+ssize_t shim_send_descriptor(int socket, const void *bytes, size_t count, int descriptor);
+
+/// Receives a message and the descriptor that came with it, close-on-exec; -1 in `descriptor` when none did.
+ssize_t shim_receive_descriptor(int socket, void *bytes, size_t capacity, int *descriptor);
+
 #endif

@@ -49,6 +49,7 @@ static inline int shim_prctl(int option, unsigned long value) { return prctl(opt
 
 static inline const char *shim_entry_name(const struct dirent *entry) { return entry->d_name; }
 static inline void shim_ignore_signal(int number) { signal(number, SIG_IGN); }
+static inline void shim_default_signal(int number) { signal(number, SIG_DFL); }
 
 static inline int shim_is_directory(mode_t mode) { return S_ISDIR(mode); }
 static inline int shim_is_socket(mode_t mode) { return S_ISSOCK(mode); }
