@@ -37,7 +37,7 @@ let package = Package(
         .testTarget(name: "AgentTests", dependencies: ["Agent"], swiftSettings: strict),
         .testTarget(
             name: "PlatformLinuxTests",
-            dependencies: ["Agent", "PlatformLinux", "CShims"],
+            dependencies: ["Agent", "PlatformLinux", "CShims", "tat_agent"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,9 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Between fork and execve only async-signal-safe calls are made: other threads may have held any lock at the fork.
+// Until its execve the child borrows this process' memory, while the thread that made it waits (vfork(2)): no page is
+// copied, and the child tells what went wrong by writing it down. In return it makes system calls only, and has no
+// signal handler run: it is made with all signals blocked and unblocks them when all are at their defaults. Descriptors,
+// identity, directory, limits and signal handling are the child's own.
 
-enum { REPORT = 4, FIRST_TO_CLOSE = 5 };
+enum { EXTRA = 3, FIRST_TO_CLOSE = 4 };
 
 static void close_from(unsigned first) {
     if (syscall(SYS_close_range, first, ~0U, 0) == 0) return;
@@ -24,24 +26,23 @@ static void close_from(unsigned first) {
 }
 
 // All sources are first moved above the targets, so that no target is overwritten before it was read.
-static int take_descriptors(const struct shim_child *child, int report) {
-    int source[5] = {child->input, child->output, child->error, child->extra, report};
-    for (int i = 0; i < 5; i++) {
+static int take_descriptors(const struct shim_child *child) {
+    int source[FIRST_TO_CLOSE] = {child->input, child->output, child->error, child->extra};
+    for (int i = 0; i < FIRST_TO_CLOSE; i++) {
         if (source[i] < 0) continue;
         source[i] = fcntl(source[i], F_DUPFD_CLOEXEC, FIRST_TO_CLOSE);
         if (source[i] < 0) return -1;
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i <= EXTRA; i++) {
         if (source[i] < 0) close(i);
         else if (dup2(source[i], i) < 0) return -1;
     }
-    if (fcntl(REPORT, F_SETFD, FD_CLOEXEC) < 0) return -1;
     close_from(FIRST_TO_CLOSE);
     return 0;
 }
 
 static void reset_signals(void) {
-    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+    for (int number = 1; number < SIGRTMIN; number++) signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -54,12 +55,20 @@ static void limit_descriptors(long soft) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Groups first: after setuid they could not be set any more. Each id is looked at again, so that no half of it holds.
+// The kernel's own calls: the C library's would have every thread of the process change with this one. Where there are
+// two generations of them, the first has 16-bit ids.
+#if defined(SYS_setresuid32)
+enum { SET_GROUPS = SYS_setgroups32, SET_GIDS = SYS_setresgid32, SET_UIDS = SYS_setresuid32 };
+#else
+enum { SET_GROUPS = SYS_setgroups, SET_GIDS = SYS_setresgid, SET_UIDS = SYS_setresuid };
+#endif
+
+// Groups first: after the uid they could not be set any more. The ids are looked at again, so that no half of it holds.
 static int become_user(const struct shim_child *child) {
     if (!child->change_user) return 0;
-    if (setgroups(child->group_count, child->groups) != 0) return -1;
-    if (setresgid(child->group, child->group, child->group) != 0) return -1;
-    if (setresuid(child->user, child->user, child->user) != 0) return -1;
+    if (syscall(SET_GROUPS, child->group_count, child->groups) != 0) return -1;
+    if (syscall(SET_GIDS, child->group, child->group, child->group) != 0) return -1;
+    if (syscall(SET_UIDS, child->user, child->user, child->user) != 0) return -1;
     if (getuid() == child->user && geteuid() == child->user && getgid() == child->group) return 0;
     errno = EPERM;
     return -1;
@@ -70,11 +79,12 @@ static int enter_directory(const struct shim_child *child) {
     return child->fallback == NULL ? -1 : chdir(child->fallback);
 }
 
-static int become_program(const struct shim_child *child, int report) {
+// Returns only when the way ended before the program, with where that was and errno.
+static int become_program(const struct shim_child *child) {
     if (child->new_session) setsid();
     else setpgid(0, 0);
     reset_signals();
-    if (take_descriptors(child, report) != 0) return SHIM_CHILD_DESCRIPTORS;
+    if (take_descriptors(child) != 0) return SHIM_CHILD_DESCRIPTORS;
     limit_descriptors(child->descriptor_limit);
     if (become_user(child) != 0) return SHIM_CHILD_USER;
     umask(022);
@@ -84,37 +94,24 @@ static int become_program(const struct shim_child *child, int report) {
 }
 
 pid_t shim_spawn(const struct shim_child *child, struct shim_child_failure *failure) {
-    int report[2];
-    *failure = (struct shim_child_failure){SHIM_CHILD_FORK, 0};
-    if (pipe2(report, O_CLOEXEC) != 0) {
-        failure->error = errno;
-        return -1;
-    }
-    // Signals stay blocked until the child has its own handling of them: this process' handlers must not run there.
+    volatile int stage = SHIM_CHILD_STARTED, error = 0;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
+    pid_t pid = vfork();
     if (pid == 0) {
-        struct shim_child_failure mine = {become_program(child, report[1]), errno};
-        // Before the descriptors were taken the pipe is still where it was.
-        int to = mine.stage == SHIM_CHILD_DESCRIPTORS ? report[1] : REPORT;
-        (void)!write(to, &mine, sizeof mine);
+        stage = become_program(child);
+        error = errno;
         _exit(127);
     }
-    failure->error = errno;
+    if (pid < 0) {
+        stage = SHIM_CHILD_FORK;
+        error = errno;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    close(report[1]);
-    ssize_t length = 0;
-    if (pid > 0) {
-        do length = read(report[0], failure, sizeof *failure);
-        while (length < 0 && errno == EINTR);
-    }
-    close(report[0]);
-    if (pid > 0 && length == 0) {
-        failure->stage = SHIM_CHILD_STARTED;
-        return pid;
-    }
+    failure->stage = stage;
+    failure->error = error;
+    if (stage == SHIM_CHILD_STARTED) return pid;
     if (pid > 0) while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
     return -1;
 }

@@ -36,8 +36,8 @@ public struct PosixFiles: Files {
         Int64(try status(path).st_size)
     }
 
-    public func modified(_ path: String) throws(FileError) -> Int64 {
-        Int64(try status(path).st_mtim.tv_sec)
+    public func changed(_ path: String) throws(FileError) -> Int64 {
+        Int64(try status(path).st_ctim.tv_sec)
     }
 
     private func status(_ path: String) throws(FileError) -> stat {

@@ -18,10 +18,8 @@ public struct LinuxMachine: Machine {
         architecture = Self.architecture(Self.text(name.machine))
         osVersion = Self.osVersion(release: Self.line("/etc/os-release") ?? Self.line("/usr/lib/os-release") ?? "")
         machineID = Self.firstWord("/sys/class/dmi/id/product_uuid") ?? Self.firstWord("/etc/machine-id")
-        bootID = Self.currentBootID
+        bootID = Self.firstWord("/proc/sys/kernel/random/boot_id") ?? ""
     }
-
-    static var currentBootID: String { firstWord("/proc/sys/kernel/random/boot_id") ?? "" }
 
     public var hostname: String {
         var name = utsname()

@@ -16,6 +16,7 @@ enum Nursery {
         // Supervisors that have ended need no one to collect them.
         shim_ignore_signal(SIGCHLD)
         shim_ignore_signal(SIGINT)
+        Supervisor.warmUp()
         guard let requests = LinuxLauncher.inheritedSocket() else { return 2 }
         while true {
             var message = [UInt8](repeating: 0, count: messageLimit)

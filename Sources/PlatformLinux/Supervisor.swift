@@ -37,6 +37,27 @@ struct Supervisor {
         }
     }
 
+    /// Does once what every supervisor will do, for what the Swift runtime looks up and keeps at first use: supervisors
+    /// that are forked from this process find it there.
+    static func warmUp() {
+        let user = User(name: "", identifier: "0", groups: ["0"], home: "/", shell: "")
+        let record = TaskRecord(
+            id: "",
+            command: "",
+            commandType: "",
+            user: user,
+            workingDirectory: "",
+            timeoutSeconds: 1,
+            outputLimit: 0,
+            bootID: ""
+        )
+        _ = TaskRecord(decoding: record.encoded)
+        _ = TaskExit(.success, finishedAt: 0).encoded
+        _ = Environment.ofTask(id: "", user: user, etcEnvironment: Array("A=B\n".utf8))
+        _ = LoginShell.arguments(script: "", text: Array("#!/bin/sh -e\n".utf8))
+        _ = TaskDirectory(path: "/nonexistent", files: PosixFiles()).exit()
+    }
+
     private func run() {
         ProcessTree.becomeSubreaper()
         var remains: FileDescriptor?
@@ -61,7 +82,7 @@ struct Supervisor {
     /// From here on, even through a power failure, the task counts as started.
     private func claim() throws(StartFailure) {
         do throws(FileError) {
-            try directory.noteStart(processID: getpid(), bootID: LinuxMachine.currentBootID)
+            try directory.syncClaim()
         } catch {
             throw .spawnFailed("its start cannot be recorded: \(error)")
         }

@@ -1,17 +1,19 @@
 /// Pings the notify service, and gives the connection up when the pongs stay away (protocol §5).
 @LoopActor
 final class PingSender {
-    static let interval = Duration.seconds(120)
+    nonisolated static let interval = Duration.seconds(120)
     /// So many pings without a pong are too many.
     static let patience = 3
 
     private let connection: any WebSocketConnection
     private let log: Log
+    private let interval: Duration
     private var unanswered = 0
 
-    init(connection: any WebSocketConnection, log: Log) {
+    init(connection: any WebSocketConnection, log: Log, interval: Duration = interval) {
         self.connection = connection
         self.log = log
+        self.interval = interval
     }
 
     func pongArrived() { unanswered = 0 }
@@ -19,7 +21,7 @@ final class PingSender {
     /// Pings until the task is cancelled or the connection is given up.
     func run() async {
         while true {
-            await sleep(for: Self.interval)
+            await sleep(for: interval)
             guard !Task.isCancelled else { return }
             if unanswered >= Self.patience {
                 log.warning("notify channel: \(unanswered) pings without a pong")

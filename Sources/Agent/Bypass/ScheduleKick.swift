@@ -9,14 +9,19 @@ final class ScheduleKick {
     private let isConnected: @LoopActor () -> Bool
     private let kick: @LoopActor (_ source: String) -> Void
     private let withoutChannel: Duration
+    private let withChannel: Duration
 
-    /// - Parameter withoutChannel: the time between kicks while the channel is down.
+    /// - Parameters:
+    ///   - withoutChannel: the time between kicks while the channel is down.
+    ///   - withChannel: the time between kicks while it is up.
     init(
         withoutChannel: Duration = withoutChannel,
+        withChannel: Duration = withChannel,
         isConnected: @escaping @LoopActor () -> Bool,
         kick: @escaping @LoopActor (_ source: String) -> Void
     ) {
         self.withoutChannel = withoutChannel
+        self.withChannel = withChannel
         self.isConnected = isConnected
         self.kick = kick
     }
@@ -25,11 +30,21 @@ final class ScheduleKick {
     func connectionChanged() { changed.signal() }
 
     func run() async {
+        var due = nextDue
         while true {
-            let interval = isConnected() ? Self.withChannel : withoutChannel
-            // Up to a tenth sooner or later, so that a fleet does not ask in step.
-            let wasSignalled = await changed.wait(atMost: interval * Double.random(in: 0.9...1.1))
-            if !wasSignalled { kick("schedule") }
+            if await changed.wait(atMost: max(.zero, due - .now)) {
+                // Never later than it was, or a channel that opens and breaks all the time would put it off for ever.
+                due = min(due, nextDue)
+            } else {
+                kick("schedule")
+                due = nextDue
+            }
         }
+    }
+
+    private var nextDue: ContinuousClock.Instant {
+        let interval = isConnected() ? withChannel : withoutChannel
+        // Up to a tenth sooner or later, so that a fleet does not ask in step.
+        return .now + interval * Double.random(in: 0.9...1.1)
     }
 }

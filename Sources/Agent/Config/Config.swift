@@ -62,6 +62,7 @@ public struct Config: Equatable, Sendable {
             )
         }
         if let url = json["url"], !url.isNull {
+            guard url.object != nil else { throw Malformed(description: "url is not a JSON object") }
             func address(_ name: String, schemes: [String]) throws -> String? {
                 guard let value = url[name], !value.isNull, value != "" else { return nil }
                 guard let text = value.string, schemes.contains(where: { text.hasPrefix($0 + "://") }) else {

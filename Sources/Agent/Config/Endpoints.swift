@@ -5,6 +5,7 @@ final class Endpoints {
     private let config: Config
     private var invokeIndex = 0
     private var notifyIndex = 0
+    private let regionGate = Gate(width: 1)
     private var regionAsked = false
     private var region: String?
 
@@ -56,9 +57,10 @@ final class Endpoints {
     /// The region of a registered machine, when it is not the one that the machine is in.
     private func foreignRegion() async -> String? {
         guard let registered = config.registration?.region, !registered.isEmpty else { return nil }
-        if !regionAsked {
-            regionAsked = true
+        await regionGate.run {
+            guard !regionAsked else { return }
             region = await metadata("/latest/meta-data/placement/region")
+            regionAsked = true
         }
         return registered == region ? nil : registered
     }

@@ -47,18 +47,24 @@ public struct Log: Sendable {
 
     /// Makes one line of it, so that what comes from outside cannot forge lines of its own.
     static func oneLine(_ message: String) -> String {
-        if message.utf8.count <= messageLimit, !message.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) {
-            return message
-        }
+        if message.utf8.count <= messageLimit, !message.unicodeScalars.contains(where: isControl) { return message }
         var line = ""
         for scalar in message.unicodeScalars {
             guard line.utf8.count < messageLimit else { return line + "…" }
-            if scalar.value < 0x20 || scalar.value == 0x7f {
+            if isControl(scalar) {
                 line += "\\u{" + String(scalar.value, radix: 16) + "}"
             } else {
                 line.unicodeScalars.append(scalar)
             }
         }
         return line
+    }
+
+    /// A control character, of which terminals know more than those of ASCII, or another end of a line.
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: true
+        default: false
+        }
     }
 }

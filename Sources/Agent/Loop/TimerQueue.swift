@@ -26,10 +26,14 @@ struct TimerQueue {
     private var heap: [LoopTimer] = []
     private var sequence: UInt64 = 0
 
-    mutating func add(after delay: Duration, _ action: @escaping @LoopActor () -> Void) -> LoopTimer {
+    mutating func add(
+        after delay: Duration,
+        from now: ContinuousClock.Instant = .now,
+        _ action: @escaping @LoopActor () -> Void
+    ) -> LoopTimer {
         dropCancelled()
         sequence &+= 1
-        let timer = LoopTimer(deadline: .now + delay, sequence: sequence, action: action)
+        let timer = LoopTimer(deadline: now + delay, sequence: sequence, action: action)
         heap.append(timer)
         siftUp(from: heap.count - 1)
         return timer

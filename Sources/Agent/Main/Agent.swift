@@ -46,7 +46,9 @@ public final class Agent {
         self.tasks = tasks
         self.kicks = kicks
         self.channel = channel
+        let pollSeconds = platform.machine.environment("TAT_AGENT_POLL_SECONDS").flatMap { Int64($0) }
         scheduleKick = ScheduleKick(
+            withoutChannel: pollSeconds.map { .seconds(max(1, $0)) } ?? ScheduleKick.withoutChannel,
             isConnected: { channel.isConnected },
             kick: { kicks.kick(from: $0) }
         )

@@ -31,8 +31,8 @@ enum Chunker {
         }
         // A character that is cut off by the limit is not begun.
         let whole = UTF8Prefix.completeLength(of: window)
-        let isFull = window.count == chunkSize || Int64(window.count) == room
+        let isFull = window.count == chunkSize || Int64(window.count) >= room
         if whole > 0, isFull || overdue || total != nil { return .upload(whole) }
-        return total == nil ? .wait : .done
+        return isFull || total != nil ? .done : .wait
     }
 }

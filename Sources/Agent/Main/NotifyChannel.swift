@@ -11,20 +11,35 @@ final class NotifyChannel {
     }
 
     private static let connectTimeout = Duration.seconds(20)
-    /// Between a connect and the kick that asks for what came before it.
-    private static let firstKickDelay = Duration.seconds(2)
+
+    /// How long the channel waits, and for what.
+    struct Timing {
+        /// Between a connect and the kick that asks for what came before it.
+        var firstKick = Duration.seconds(2)
+        var ping = PingSender.interval
+        /// Before the next connect, after so many failures in a row.
+        var reconnect: @Sendable (_ failures: Int) -> Duration = { NotifyChannel.reconnectPause(failures: $0) }
+    }
 
     private let transport: any Transport
     private let endpoints: Endpoints
     private let identity: Identity
     private let log: Log
+    private let timing: Timing
     private(set) var isConnected = false
 
-    init(transport: any Transport, endpoints: Endpoints, identity: Identity, log: Log) {
+    init(
+        transport: any Transport,
+        endpoints: Endpoints,
+        identity: Identity,
+        log: Log,
+        timing: Timing = Timing()
+    ) {
         self.transport = transport
         self.endpoints = endpoints
         self.identity = identity
         self.log = log
+        self.timing = timing
     }
 
     /// Connects, serves, and connects again, for ever.
@@ -40,14 +55,14 @@ final class NotifyChannel {
                 isConnected = false
                 handlers.connectionChanged()
             }
-            let pause = Self.reconnectPause(failures: failures)
+            let pause = timing.reconnect(failures)
             failures += 1
             await sleep(for: pause)
         }
     }
 
     /// A random pause that may grow longer with each failure in a row: 3…min(8·2^n, 512) s.
-    static func reconnectPause(failures: Int) -> Duration {
+    nonisolated static func reconnectPause(failures: Int) -> Duration {
         let longest = 8 << min(max(failures, 0), 6)
         return .milliseconds(Int64.random(in: 3000...Int64(longest) * 1000))
     }
@@ -63,9 +78,9 @@ final class NotifyChannel {
         isConnected = true
         log.info("notify channel: connected")
         handlers.connectionChanged()
-        let pings = PingSender(connection: connection, log: log)
+        let pings = PingSender(connection: connection, log: log, interval: timing.ping)
         let pinging = spawn { await pings.run() }
-        let firstKick = EventLoop.shared.schedule(after: Self.firstKickDelay) { handlers.kick("start") }
+        let firstKick = EventLoop.shared.schedule(after: timing.firstKick) { handlers.kick("start") }
         defer {
             pinging.cancel()
             firstKick.cancel()

@@ -2,14 +2,14 @@
 ///
 /// | file | written by | holds |
 /// |---|---|---|
-/// | `task.json` | agent, once, by rename | what to do (`TaskRecord`); without it the task was never accepted |
+/// | `task` | agent | first line, by rename: what to do (`TaskRecord`); without it the task was never accepted. Then, line by line: how far the reports have come (`TaskProgress`) |
 /// | `control` | supervisor, once | its socket: that it exists is the claim, so a script starts at most once; that it answers means the supervisor lives |
-/// | `started` | supervisor, once | who claimed the task and during which boot |
-/// | `script` | supervisor | the script, for the task's user |
+/// | `script` | supervisor | the script, for the task's user; gone when it has ended |
 /// | `output` | supervisor | what the script wrote, up to the limit |
 /// | `cancel` | agent, once | empty: the task is to end |
 /// | `exit` | supervisor or agent, once, by rename | how it ended (`TaskExit`) |
-/// | `progress` | agent, appended | how far the reports have come (`TaskProgress`) |
+///
+/// They are as few as can be: on a busy machine, making and removing files is most of what a task costs.
 public struct TaskDirectory: Sendable {
     /// The most output that is uploaded of a task, in bytes.
     public static var uploadLimit: Int { Chunker.uploadLimit }
@@ -22,24 +22,32 @@ public struct TaskDirectory: Sendable {
         self.files = files
     }
 
-    public var recordPath: String { path + "/task.json" }
+    var recordPath: String { path + "/task" }
     public var controlPath: String { path + "/control" }
-    public var startedPath: String { path + "/started" }
     public var scriptPath: String { path + "/script" }
     public var outputPath: String { path + "/output" }
     public var cancelPath: String { path + "/cancel" }
     public var exitPath: String { path + "/exit" }
-    var progressPath: String { path + "/progress" }
 
     /// The task; `nil` when there is no whole record.
-    public func record() -> TaskRecord? {
-        (try? files.read(recordPath, limit: TaskRecord.sizeLimit)).flatMap(TaskRecord.init(decoding:))
+    public func record() -> TaskRecord? { book()?.record }
+
+    /// The task and how far its reports have come; `nil` when there is no whole record.
+    func book() -> (record: TaskRecord, progress: TaskProgress)? {
+        guard let bytes = try? files.read(recordPath, limit: TaskRecord.sizeLimit + TaskProgress.sizeLimit) else {
+            return nil
+        }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+        guard lines.count == 2, let record = TaskRecord(decoding: Array(lines[0])) else { return nil }
+        return (record, TaskProgress(decoding: Array(lines[1])))
     }
 
-    /// Makes the directory, with the task's record in it.
-    func accept(_ record: TaskRecord) throws(FileError) {
+    /// Makes the directory, with the task's record in it, and its end, if it is one that will not start.
+    func accept(_ record: TaskRecord, end: TaskExit?) throws(FileError) {
         try files.makeDirectory(path, access: .passage)
-        try files.publish(recordPath, record.encoded)
+        // The end first: a record without it would be taken for a task that is to start.
+        if let end { try files.publish(exitPath, end.encoded) }
+        try files.publish(recordPath, record.encoded + [UInt8(ascii: "\n")])
     }
 
     /// How the task ended; `nil` while it has not.
@@ -53,17 +61,8 @@ public struct TaskDirectory: Sendable {
         try files.publish(exitPath, exit.encoded)
     }
 
-    /// The boot during which the supervisor claimed the task; `nil` when it left no such note.
-    var claimedDuringBoot: String? {
-        (try? files.read(startedPath, limit: 4096))
-            .flatMap { try? JSON.parse($0) }?["bootID"]?.string
-    }
-
-    /// The note that a supervisor leaves once it has claimed the task.
-    public func noteStart(processID: Int32, bootID: String) throws(FileError) {
-        let note: JSON = ["processID": .integer(Int64(processID)), "bootID": .string(bootID)]
-        try files.publish(startedPath, note.encoded())
-    }
+    /// Makes durable what the supervisor has made in the directory: its claim.
+    public func syncClaim() throws(FileError) { try files.sync(directory: path) }
 
     public var isCancelled: Bool { files.exists(cancelPath) }
 
@@ -72,12 +71,8 @@ public struct TaskDirectory: Sendable {
         try files.create(cancelPath)
     }
 
-    func progress() -> TaskProgress {
-        TaskProgress(decoding: (try? files.read(progressPath, limit: TaskProgress.sizeLimit)) ?? [])
-    }
-
     func note(_ entry: TaskProgress.Entry) throws(FileError) {
-        try files.append(entry.line, to: progressPath)
+        try files.append(entry.line, to: recordPath)
     }
 
     /// How many bytes of output are stored.

@@ -68,7 +68,8 @@ public enum StartFailure: Error, Equatable, Sendable, CustomStringConvertible {
 extension TaskExit {
     static let sizeLimit = 64 << 10
 
-    var encoded: [UInt8] {
+    /// The record as JSON.
+    public var encoded: [UInt8] {
         let exit: JSON = [
             "result": .string(result.rawValue),
             "exitCode": .integer(exitCode),
@@ -86,7 +87,7 @@ extension TaskExit {
             let exitCode = json["exitCode"]?.int64,
             let errorInfo = json["errorInfo"]?.string,
             let finishedAt = json["finishedAt"]?.int64,
-            let outputBytes = json["outputBytes"]?.int64
+            let outputBytes = json["outputBytes"]?.int64, outputBytes >= 0
         else { return nil }
         self.init(
             result,

@@ -1,4 +1,4 @@
-/// How far the reports of a task have come: the file `progress` of the task directory, lines that are only added.
+/// How far the reports of a task have come: lines that are only ever added to the task's file.
 ///
 /// An intention is noted before it is carried out and its outcome after, so that an agent that takes over in between
 /// knows that the service may have got a report whose answer is lost.
@@ -43,7 +43,8 @@ struct TaskProgress: Equatable, Sendable {
         case .startSettled:
             start = .settled
         case .chunkPlanned(let chunk):
-            guard chunk.index == nextIndex, chunk.offset == nextOffset, chunk.length > 0 else { return }
+            guard chunk.index == nextIndex, chunk.offset == nextOffset else { return }
+            guard chunk.length > 0, chunk.length <= Chunker.chunkSize else { return }
             pending = chunk
         case .chunkSettled(let index):
             guard let chunk = pending, chunk.index == index else { return }
@@ -51,6 +52,7 @@ struct TaskProgress: Equatable, Sendable {
             nextIndex += 1
             nextOffset += Int64(chunk.length)
         case .dropReported:
+            guard !dropReported else { return }
             dropReported = true
             nextIndex += 1
         }
@@ -70,7 +72,8 @@ extension TaskProgress {
 }
 
 extension TaskProgress.Entry {
-    /// The entry as a line of the file.
+    /// The entry as a line of the file. It begins with a line feed, too, so that one that was torn before it does not
+    /// swallow it.
     var line: [UInt8] {
         let words =
             switch self {
@@ -80,7 +83,7 @@ extension TaskProgress.Entry {
             case .chunkSettled(let index): "settled \(index)"
             case .dropReported: "drop reported"
             }
-        return Array("\(words) .\n".utf8)
+        return Array("\n\(words) .\n".utf8)
     }
 
     /// `nil` when it is not a whole line: each ends with a full stop, so that a torn number is not taken for a number.

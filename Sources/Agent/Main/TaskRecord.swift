@@ -1,4 +1,4 @@
-/// What a task is, as its supervisor and every later agent need it: the file `task.json` of the task directory.
+/// What a task is, as its supervisor and every later agent need it: the first line of the task's file.
 public struct TaskRecord: Equatable, Sendable {
     /// The service's id of the task (`InvocationTaskId`).
     public var id: String
@@ -48,7 +48,8 @@ extension TaskRecord {
     /// The largest record that is read back; a description of 16 MiB fits.
     static let sizeLimit = 24 << 20
 
-    var encoded: [UInt8] {
+    /// The record as JSON, without a line feed.
+    public var encoded: [UInt8] {
         let user: JSON = [
             "name": .string(user.name),
             "identifier": .string(user.identifier),
@@ -72,7 +73,7 @@ extension TaskRecord {
     }
 
     /// `nil` when the bytes are not a whole record.
-    init?(decoding bytes: [UInt8]) {
+    public init?(decoding bytes: [UInt8]) {
         guard let json = try? JSON.parse(bytes, limits: JSON.Limits(bytes: Self.sizeLimit)),
             let id = json["id"]?.string,
             let command = json["command"]?.string,

@@ -12,13 +12,20 @@ final class TaskReporter {
     private let log: Log
     private(set) var progress: TaskProgress
 
-    init(id: String, directory: TaskDirectory, api: InvokeAPI, clock: any WallClock, log: Log) {
+    init(
+        id: String,
+        directory: TaskDirectory,
+        api: InvokeAPI,
+        clock: any WallClock,
+        log: Log,
+        progress: TaskProgress
+    ) {
         self.id = id
         self.directory = directory
         self.api = api
         self.clock = clock
         self.log = log
-        progress = directory.progress()
+        self.progress = progress
     }
 
     // MARK: - The start
@@ -78,6 +85,7 @@ final class TaskReporter {
                 }
                 return
             case .done:
+                dueTime = nil
                 return
             }
         }

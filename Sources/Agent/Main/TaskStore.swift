@@ -26,10 +26,12 @@ struct TaskStore: Sendable {
     }
 
     /// Writes a task down durably: once this has returned, no power failure makes it unknown. Leaves nothing on failure.
-    func accept(_ record: TaskRecord) throws(FileError) {
+    ///
+    /// - Parameter end: the end of a task that will not start.
+    func accept(_ record: TaskRecord, end: TaskExit? = nil) throws(FileError) {
         let directory = directory(of: record.id)
         do throws(FileError) {
-            try directory.accept(record)
+            try directory.accept(record, end: end)
             try files.sync(directory: tasks)
         } catch {
             try? files.remove(directory.path)
@@ -38,12 +40,12 @@ struct TaskStore: Sendable {
     }
 
     /// The tasks of earlier agents, in no order. What was only half written down or half removed goes.
-    func recover() throws(FileError) -> [(TaskRecord, TaskDirectory)] {
-        var found: [(TaskRecord, TaskDirectory)] = []
+    func recover() throws(FileError) -> [(task: TaskRecord, progress: TaskProgress)] {
+        var found: [(TaskRecord, TaskProgress)] = []
         for name in try files.list(tasks) {
             let directory = TaskDirectory(path: tasks + "/" + name, files: files)
-            if let record = directory.record(), !hasTombstone(record.id) {
-                found.append((record, directory))
+            if let (record, progress) = directory.book(), !hasTombstone(record.id) {
+                found.append((record, progress))
             } else {
                 try files.remove(directory.path)
             }
@@ -51,11 +53,17 @@ struct TaskStore: Sendable {
         return found
     }
 
-    /// Removes a finished task, leaving its tombstone.
+    /// Removes a finished task, leaving its tombstone, which its exit record becomes.
     func bury(_ id: String) throws(FileError) {
+        let directory = directory(of: id)
         let tombstone = tombstones + "/" + Self.name(of: id)
-        if !files.exists(tombstone) { try files.create(tombstone) }
-        try files.remove(directory(of: id).path)
+        do throws(FileError) {
+            try files.rename(directory.exitPath, to: tombstone)
+        } catch {
+            guard error.kind == .notFound else { throw error }
+            if !files.exists(tombstone) { try files.create(tombstone) }
+        }
+        try files.remove(directory.path)
     }
 
     /// Removes every trace of a task that the service did not want to start.
@@ -68,7 +76,7 @@ struct TaskStore: Sendable {
         for name in try files.list(tombstones) {
             let path = tombstones + "/" + name
             // A stamp in the future is of a clock that was set back since: it cannot be waited for.
-            let age = now - ((try? files.modified(path)) ?? now)
+            let age = now - ((try? files.changed(path)) ?? now)
             if age > Self.tombstoneAge || age < -Self.tombstoneAge { try? files.remove(path) }
         }
     }

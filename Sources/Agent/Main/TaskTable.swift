@@ -31,7 +31,7 @@ final class TaskTable {
         do throws(FileError) {
             let found = try store.recover()
             if !found.isEmpty { log.info("taking up \(found.count) tasks of an earlier agent") }
-            for (record, directory) in found { begin(record, in: directory) }
+            for (task, progress) in found { begin(task, progress: progress) }
             try store.sweep(now: platform.clock.unixSeconds)
         } catch {
             log.error("the tasks of earlier agents cannot be read: \(error)")
@@ -46,45 +46,58 @@ final class TaskTable {
         guard !new.isEmpty else { return }
         platform.launcher.prepare()
         for description in new {
-            let (task, storeFailure) = await EventLoop.shared.offload(to: platform.worker) { [intake, store] in
-                let task = intake.take(description)
-                do throws(FileError) {
-                    try store.accept(task.record)
-                    return (task, nil as FileError?)
-                } catch {
-                    return (task, error)
-                }
+            let accepted = await EventLoop.shared.offload(to: platform.worker) {
+                [intake, store, clock = platform.clock] in
+                Accepted(intake.take(description), store: store, clock: clock)
             }
-            begin(task, storeFailure: storeFailure)
+            begin(accepted)
         }
     }
 
-    private func begin(_ task: TaskIntake.Taken, storeFailure: FileError?) {
-        let id = task.record.id
-        let directory = store.directory(of: id)
+    /// A task that is written down, as far as the disk allowed.
+    private struct Accepted: Sendable {
+        let task: TaskIntake.Taken
+        /// How it ended already, where that is not on disk.
         var end: TaskExit?
-        if let storeFailure {
-            log.error("task \(id): cannot be written down: \(storeFailure)")
-            end = TaskExit(.scriptStoreFailed(storeFailure.description), finishedAt: platform.clock.unixSeconds)
-        } else if let failure = task.failure {
-            log.warning("task \(id): \(failure)")
-            end = TaskExit(failure, finishedAt: platform.clock.unixSeconds)
-        } else {
-            let user = task.record.user.name
-            log.info("task \(id): accepted, to run as \(user) for \(task.record.timeoutSeconds) s at the most")
-            if let remark = task.remark { log.info("task \(id): \(remark)") }
+        var storeFailure: FileError?
+
+        init(_ task: TaskIntake.Taken, store: TaskStore, clock: any WallClock) {
+            self.task = task
+            let failed = task.failure.map { TaskExit($0, finishedAt: clock.unixSeconds) }
+            do throws(FileError) {
+                try store.accept(task.record, end: failed)
+            } catch {
+                storeFailure = error
+                end = failed ?? TaskExit(.scriptStoreFailed(error.description), finishedAt: clock.unixSeconds)
+            }
         }
-        begin(task.record, in: directory, end: end)
     }
 
-    private func begin(_ record: TaskRecord, in directory: TaskDirectory, end: TaskExit? = nil) {
+    private func begin(_ accepted: Accepted) {
+        let record = accepted.task.record
+        if let failure = accepted.task.failure {
+            log.warning("task \(record.id): \(failure)")
+        } else if accepted.storeFailure == nil {
+            log.info(
+                "task \(record.id): accepted, to run as \(record.user.name) for \(record.timeoutSeconds) s at the most"
+            )
+            if let remark = accepted.task.remark { log.info("task \(record.id): \(remark)") }
+        }
+        if let storeFailure = accepted.storeFailure {
+            log.error("task \(record.id): cannot be written down: \(storeFailure)")
+        }
+        begin(record, end: accepted.end)
+    }
+
+    private func begin(_ record: TaskRecord, progress: TaskProgress = TaskProgress(), end: TaskExit? = nil) {
         let worker = TaskWorker(
             record: record,
-            directory: directory,
+            directory: store.directory(of: record.id),
             platform: platform,
             api: api,
             slots: slots,
             log: log,
+            progress: progress,
             end: end
         )
         workers[record.id] = worker

@@ -22,7 +22,9 @@ final class TaskWorker {
     private let wakeup = Wakeup()
     private var link: (any SupervisorLink)?
 
-    /// - Parameter end: the end of a task that could not even be written down.
+    /// - Parameters:
+    ///   - progress: how far earlier agents have come.
+    ///   - end: the end of a task that could not even be written down.
     init(
         record: TaskRecord,
         directory: TaskDirectory,
@@ -30,6 +32,7 @@ final class TaskWorker {
         api: InvokeAPI,
         slots: Gate,
         log: Log,
+        progress: TaskProgress = TaskProgress(),
         end: TaskExit? = nil
     ) {
         unrecordedExit = end
@@ -45,7 +48,8 @@ final class TaskWorker {
             directory: directory,
             api: api,
             clock: platform.clock,
-            log: log
+            log: log,
+            progress: progress
         )
     }
 
@@ -166,7 +170,7 @@ final class TaskWorker {
     private var now: Int64 { clock.unixSeconds }
 
     private var lossOfSupervisor: String {
-        (directory.claimedDuringBoot ?? record.bootID) == machine.bootID
+        record.bootID == machine.bootID
             ? "the task's supervisor was killed while the task ran" : "the machine restarted while the task ran"
     }
 }

@@ -58,8 +58,8 @@ public protocol Files: Sendable {
     /// Removes a file, or a directory with all it holds; links are removed, never followed. Nothing there: no error.
     func remove(_ path: String) throws(FileError)
 
-    /// Seconds since 1970 of the last change of the contents.
-    func modified(_ path: String) throws(FileError) -> Int64
+    /// Seconds since 1970 of the last change of the file or its name.
+    func changed(_ path: String) throws(FileError) -> Int64
 }
 
 /// Who may use a directory that the agent makes.

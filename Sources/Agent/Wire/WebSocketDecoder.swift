@@ -147,7 +147,8 @@ public struct WebSocketDecoder: Sendable {
         }
         let code = payload.prefix(WebSocketLimits.closeCode).reduce(0) { $0 << 8 | UInt16($1) }
         switch code {
-        case 1000...1003, 1007...1011, 3000...4999: break
+        // RFC 6455 section 7.4, and 1012 to 1014, which gateways send and IANA has registered since.
+        case 1000...1003, 1007...1014, 3000...4999: break
         default: throw .protocolError("a close message has an invalid code")
         }
         guard let reason = String(validating: payload.dropFirst(WebSocketLimits.closeCode), as: UTF8.self) else {

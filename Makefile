@@ -1,0 +1,48 @@
+# `make help` lists the targets. Variables: SCRATCH (where SwiftPM builds), TEST_FLAGS (for `swift test`, such as
+# '--filter Wire'), FUZZ_SECONDS, DESTDIR (for `make install`).
+SCRATCH ?= .build
+TEST_FLAGS ?=
+FUZZ_SECONDS ?= 60
+
+STATIC := $(SCRATCH)/release-static
+SOURCES := Package.swift Sources Tests
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build release-build lint format test fuzz demo bench install clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+deps: ## Install the system packages that are missing (apt-get, as root or by sudo), and check Swift.
+	@scripts/deps.sh
+
+build: deps ## Build tat_agent and tat_hub for debugging.
+	swift build --scratch-path $(SCRATCH)
+
+release-build: deps ## Build optimised programs that need no Swift libraries where they run.
+	swift build -c release --static-swift-stdlib --scratch-path $(STATIC)
+
+lint: ## Check the format of all Swift files.
+	swift format lint --strict -r $(SOURCES)
+
+format: ## Format all Swift files in place.
+	swift format -i -r $(SOURCES)
+
+test: deps ## Run all tests.
+	swift test --scratch-path $(SCRATCH) $(TEST_FLAGS)
+
+fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS (60).
+	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
+
+demo: build ## Start a control plane and an agent on loopback, run two scripts, clean up.
+	@scripts/demo.sh "$$(swift build --scratch-path $(SCRATCH) --show-bin-path)"
+
+bench: deps ## Measure memory, latency and throughput, and print the figures.
+	Tests/Bench/run.sh
+
+install: release-build ## Install the agent on this machine (as root or by sudo); a service where there is systemd.
+	$(if $(DESTDIR),,scripts/as-root.sh) env DESTDIR="$(DESTDIR)" \
+		TAT_AGENT_BINARY="$(STATIC)/release/tat_agent" install/linux/install.sh
+
+clean: ## Remove everything that was built.
+	rm -rf .build
