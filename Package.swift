@@ -38,6 +38,7 @@ let package = Package(
         .testTarget(
             name: "PlatformLinuxTests",
             dependencies: ["Agent", "PlatformLinux", "CShims", "tat_agent"],
+            exclude: ["Fixtures"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -26,6 +26,8 @@ final class CurlEasy {
         set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
         set(CURLOPT_NOSIGNAL, 1)
+        // A connection that has waited longer may have been forgotten on the way by what translates addresses.
+        set(CURLOPT_MAXAGE_CONN, 60)
         set(CURLOPT_BUFFERSIZE, 16 << 10)
         set(CURLOPT_UPLOAD_BUFFERSIZE, 16 << 10)
         // From 7.87; without it, to abandon a name that does not resolve waits until the resolver has given up.

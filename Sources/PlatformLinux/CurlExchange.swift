@@ -40,7 +40,6 @@ final class CurlExchange {
         }
         easy.set(CURLOPT_TIMEOUT_MS, request.timeout)
         easy.set(CURLOPT_CONNECTTIMEOUT_MS, min(request.connectTimeout, request.timeout))
-        easy.set(CURLOPT_MAXAGE_CONN, Int(CurlTransport.connectionAge.components.seconds))
     }
 
     /// Makes the exchange. To be called once.

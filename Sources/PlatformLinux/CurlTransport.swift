@@ -7,14 +7,13 @@ import CShims
 /// system's store.
 @LoopActor
 public final class CurlTransport: Transport {
-    /// How long a connection may wait for its next exchange.
-    static let connectionAge = Duration.seconds(60)
-
     private let poller: EpollPoller
     private let worker: any Worker
     private let crypto: any Crypto
     private let random: any RandomSource
     private let trust: TrustStore
+    /// How long a connection may wait for its next exchange.
+    private let connectionAge: Duration
 
     /// The connections that exchanges share. It goes when it has not been used for a while, and with it all its memory.
     private var multi: CurlMulti?
@@ -36,13 +35,15 @@ public final class CurlTransport: Transport {
         worker: any Worker,
         crypto: any Crypto,
         random: any RandomSource,
-        trust: TrustStore
+        trust: TrustStore,
+        connectionAge: Duration = .seconds(60)
     ) {
         self.poller = poller
         self.worker = worker
         self.crypto = crypto
         self.random = random
         self.trust = trust
+        self.connectionAge = connectionAge
     }
 
     public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
@@ -98,7 +99,7 @@ public final class CurlTransport: Transport {
         let result = await exchange.run()
         exchanges -= 1
         if exchanges == 0 {
-            idleTimer = EventLoop.shared.schedule(after: Self.connectionAge) { [weak self] in self?.multi = nil }
+            idleTimer = EventLoop.shared.schedule(after: connectionAge) { [weak self] in self?.multi = nil }
         }
         return try result.get()
     }

@@ -41,6 +41,29 @@ func eventually(
 
 struct NotInTime: Error {}
 
+/// Runs a command to its end and gives its exit code. One that takes too long is ended.
+///
+/// `Process.waitUntilExit` needs the run loop of its thread, and hangs on threads that have another one.
+func runCommand(
+    _ arguments: [String],
+    environment: [String: String] = [:],
+    within seconds: Double = 60
+) throws -> Int32 {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let ended = DispatchSemaphore(value: 0)
+    process.terminationHandler = { _ in ended.signal() }
+    try process.run()
+    guard ended.wait(timeout: .now() + seconds) == .success else {
+        process.terminate()
+        throw NotInTime()
+    }
+    return process.terminationStatus
+}
+
 /// The thread of `EventLoop.shared`, which is one for the process.
 private final class LoopThread: Sendable {
     static let shared = LoopThread()

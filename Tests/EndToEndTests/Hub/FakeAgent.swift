@@ -45,6 +45,7 @@ final class FakeAgent {
     }
 
     /// The ids of the tasks to run and of those to cancel.
+    @discardableResult
     func describe() throws -> (tasks: [String], cancelled: [String]) {
         let response = try call("DescribeTasks")
         func ids(_ key: String) -> [String] {
@@ -60,10 +61,14 @@ final class FakeAgent {
 
     @discardableResult
     func upload(_ id: String, _ index: Int64, _ text: String, dropped: Int64 = 0) throws -> JSON {
-        try call("UploadTaskLog", [
-            "InvocationTaskId": .string(id), "Index": .integer(index), "Output": .string(Base64.encode(Array(text.utf8))),
-            "Dropped": .integer(dropped),
-        ])
+        try call(
+            "UploadTaskLog",
+            [
+                "InvocationTaskId": .string(id), "Index": .integer(index),
+                "Output": .string(Base64.encode(Array(text.utf8))),
+                "Dropped": .integer(dropped),
+            ]
+        )
     }
 
     @discardableResult
@@ -74,11 +79,14 @@ final class FakeAgent {
         last: Int64? = 0,
         error: String = ""
     ) throws -> JSON {
-        try call("ReportTaskFinish", [
-            "InvocationTaskId": .string(id), "TimeStamp": 2, "Result": .string(result), "ErrorInfo": .string(error),
-            "ExitCode": .integer(exitCode), "FinalLogIndex": last.map { .integer($0) } ?? .null, "OutputUrl": "",
-            "OutputUploadCOSErrorInfo": "",
-        ])
+        try call(
+            "ReportTaskFinish",
+            [
+                "InvocationTaskId": .string(id), "TimeStamp": 2, "Result": .string(result), "ErrorInfo": .string(error),
+                "ExitCode": .integer(exitCode), "FinalLogIndex": last.map { .integer($0) } ?? .null, "OutputUrl": "",
+                "OutputUploadCOSErrorInfo": "",
+            ]
+        )
     }
 
     /// Opens the notify channel.

@@ -112,7 +112,9 @@ final class HubProcess: @unchecked Sendable {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         let log = directory.appending(path: "stderr").path
-        if !FileManager.default.fileExists(atPath: log) { FileManager.default.createFile(atPath: log, contents: nil) }
+        if !FileManager.default.fileExists(atPath: log) {
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
+        }
         let errors = FileHandle(forWritingAtPath: log)
         _ = try errors?.seekToEnd()
         process.standardError = errors ?? FileHandle.nullDevice

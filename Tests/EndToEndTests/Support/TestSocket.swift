@@ -119,7 +119,8 @@ final class TestSocket {
         let head = String(decoding: bytes.prefix(end ?? 0), as: UTF8.self)
         let words = head.split(separator: " ", maxSplits: 2)
         guard words.count >= 2, let status = Int(words[1]) else { throw TestFailure("no HTTP: \(head)") }
-        let length = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
+        let length =
+            head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
             .flatMap { Int($0.dropFirst(15).filter { $0 != " " }) } ?? 0
         var body = Array(bytes.dropFirst(end ?? 0))
         while body.count < length { body += try receive() }

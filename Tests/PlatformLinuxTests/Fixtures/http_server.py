@@ -38,7 +38,7 @@ class Connection:
     def __init__(self, connection, secure):
         self.connection = connection
         self.secure = secure
-        self.buffer = b""
+        self.buffer = bytearray()
         with lock:
             counts["connections"] += 1
             self.serial = counts["connections"]
@@ -46,7 +46,8 @@ class Connection:
     def receive(self, count):
         while len(self.buffer) < count:
             self.fill()
-        taken, self.buffer = self.buffer[:count], self.buffer[count:]
+        taken = bytes(self.buffer[:count])
+        del self.buffer[:count]
         return taken
 
     def fill(self):
@@ -67,14 +68,17 @@ class Connection:
     def wait_for_end(self):
         while True:
             self.fill()
-            self.buffer = b""
+            self.buffer.clear()
 
     def run(self):
         while True:
             while b"\r\n\r\n" not in self.buffer:
                 self.fill()
-            head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
-            self.head = head.decode()
+                if self.buffer[0] < 32:
+                    # TLS, where none is spoken.
+                    self.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    raise Ended()
+            self.head = self.receive(self.buffer.index(b"\r\n\r\n") + 4)[:-4].decode()
             lines = self.head.split("\r\n")
             self.method, target, _ = lines[0].split(" ", 2)
             self.headers = {}
@@ -121,6 +125,12 @@ class Connection:
             self.send(b"0\r\n\r\n")
         elif part[0] == "slow":
             note(self.name, "asked")
+            try:
+                self.wait_for_end()
+            finally:
+                note(self.name, "ended")
+        elif part[0] == "kept":
+            self.reply("kept")
             try:
                 self.wait_for_end()
             finally:
@@ -281,6 +291,11 @@ class WebSocket:
                 self.http.wait_for_end()
             finally:
                 note(self.http.name, time.monotonic() - started)
+        elif mode == "held":
+            try:
+                self.http.wait_for_end()
+            finally:
+                note(self.http.name, "ended")
         elif mode == "deaf":
             # Reads nothing, so that the client's output piles up. Ends with the process.
             threading.Event().wait()
@@ -379,6 +394,7 @@ def listen(host, serve, family=socket.AF_INET):
     def loop():
         while True:
             connection, _ = listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
     threading.Thread(target=loop, daemon=True).start()

@@ -25,7 +25,10 @@ struct CryptoTests {
         "HMAC-SHA1 of RFC 2202",
         arguments: [
             ([UInt8](repeating: 0x0B, count: 20), Array("Hi There".utf8), "b617318655057264e28bc0b6fb378c8ef146be00"),
-            (Array("Jefe".utf8), Array("what do ya want for nothing?".utf8), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+            (
+                Array("Jefe".utf8), Array("what do ya want for nothing?".utf8),
+                "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+            ),
             (
                 [UInt8](repeating: 0xAA, count: 20), [UInt8](repeating: 0xDD, count: 50),
                 "125d7342b9ac11cd91a39af48aa17b4f63f175d3"
@@ -36,7 +39,8 @@ struct CryptoTests {
                 "4c1a03424b55e07fe7f27be1d58bb9324a9a5a04"
             ),
             (
-                [UInt8](repeating: 0xAA, count: 80), Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+                [UInt8](repeating: 0xAA, count: 80),
+                Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
                 "aa4ae5e15272d00e95705637ce8a3b55ed402112"
             ),
             (
@@ -57,17 +61,10 @@ struct CryptoTests {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: folder) }
         func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
-        func write(_ bytes: [UInt8], _ name: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path(name))) }
-        func openssl(_ arguments: String...) throws -> Int32 {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = ["openssl"] + arguments
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            process.waitUntilExit()
-            return process.terminationStatus
+        func write(_ bytes: [UInt8], _ name: String) throws {
+            try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
         }
+        func openssl(_ arguments: String...) throws -> Int32 { try runCommand(["openssl"] + arguments) }
 
         let pair = try crypto.makeRSAKeyPair()
         #expect(pair.privateKey.hasPrefix("-----BEGIN RSA PRIVATE KEY-----\nMII"))
@@ -81,7 +78,9 @@ struct CryptoTests {
         try write(message, "message")
         try write(signature, "signature")
         #expect(try openssl("rsa", "-in", path("private.pem"), "-check", "-noout") == 0)
-        #expect(try openssl("rsa", "-RSAPublicKey_in", "-in", path("public.pem"), "-pubout", "-out", path("spki.pem")) == 0)
+        #expect(
+            try openssl("rsa", "-RSAPublicKey_in", "-in", path("public.pem"), "-pubout", "-out", path("spki.pem")) == 0
+        )
         let verify = ["-sha1", "-verify", path("spki.pem"), "-signature", path("signature"), path("message")]
         #expect(try openssl("dgst", verify[0], verify[1], verify[2], verify[3], verify[4], verify[5]) == 0)
         try write(message + [0], "message")
@@ -100,7 +99,8 @@ struct CryptoTests {
     @Test(
         "what is not a private key",
         arguments: [
-            "", "x", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
+            "", "x", "-----BEGIN RSA PRIVATE KEY-----",
+            "-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
             "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n",
             "-----BEGIN RSA PRIVATE KEY-----\n!!!!\n-----END RSA PRIVATE KEY-----\n",
             "-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n",

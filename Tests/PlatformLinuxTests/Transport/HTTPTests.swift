@@ -59,6 +59,19 @@ struct HTTPTests {
         }
     }
 
+    @Test("a connection that is not used again is closed, and the transport goes on after that")
+    func idle() async throws {
+        try await withTransport { transport, server in
+            let brief = makeTransport(trust: server.trust, connectionAge: .milliseconds(100))
+            for _ in 0..<2 {
+                let name = UUID().uuidString
+                let response = try await brief.send(HTTPRequest(.get, server.http("/kept?name=\(name)")))
+                #expect(response.text == "kept")
+                try await eventually { try await server.log(name, by: transport).contains("ended") }
+            }
+        }
+    }
+
     @Test("a host gets eight connections at most")
     func connectionLimit() async throws {
         try await withTransport { transport, server in
@@ -127,7 +140,8 @@ struct HTTPTests {
     @Test(
         "header fields that are more than one are refused",
         arguments: [
-            ("X", "a\r\nY: b"), ("X", "a\nY: b"), ("X", "a\u{0}b"), ("X\r\nY", "b"), ("X: a", "b"), ("", "b"), ("X Y", "b"),
+            ("X", "a\r\nY: b"), ("X", "a\nY: b"), ("X", "a\u{0}b"), ("X\r\nY", "b"), ("X: a", "b"), ("", "b"),
+            ("X Y", "b"),
         ]
     )
     func badHeaders(_ name: String, _ value: String) async throws {
@@ -136,7 +150,11 @@ struct HTTPTests {
             let request = HTTPRequest(.get, server.http("/head"), headers: headers)
             #expect(await transportError { try await transport.send(request) }?.kind == .invalidRequest)
             let socket = await transportError {
-                try await transport.openWebSocket(url: server.webSocket("/echo"), headers: headers, timeout: .seconds(10))
+                try await transport.openWebSocket(
+                    url: server.webSocket("/echo"),
+                    headers: headers,
+                    timeout: .seconds(10)
+                )
             }
             #expect(socket?.kind == .invalidRequest)
         }

@@ -39,6 +39,23 @@ struct TLSTests {
         }
     }
 
+    @Test("a server that says nothing to the handshake")
+    func silent() async throws {
+        try await withTransport { transport, server in
+            // The proxy waits for the end of a head.
+            let address = "localhost:\(server.ports.proxy)/"
+            var request = HTTPRequest(.get, "https://" + address)
+            request.timeout = .seconds(60)
+            request.connectTimeout = .milliseconds(300)
+            let error = await transportError { try await transport.send(request) }
+            #expect(error?.kind == .timeout)
+            let socket = await transportError {
+                try await transport.openWebSocket(url: "wss://" + address, headers: [], timeout: .milliseconds(300))
+            }
+            #expect(socket?.kind == .timeout)
+        }
+    }
+
     @Test("the proxy of the environment: by request, and by tunnel")
     func proxy() async throws {
         try await withTransport { transport, server in
@@ -50,7 +67,11 @@ struct TLSTests {
             #expect(await transportError { try await transport.send(refused) }?.kind == .connect)
 
             for url in ["ws://proxied.test:\(server.ports.http)", "wss://proxied.test:\(server.ports.good)"] {
-                let socket = try await transport.openWebSocket(url: url + "/ws/echo", headers: [], timeout: .seconds(10))
+                let socket = try await transport.openWebSocket(
+                    url: url + "/ws/echo",
+                    headers: [],
+                    timeout: .seconds(10)
+                )
                 try socket.send(text: "through the tunnel")
                 #expect(try await socket.next() == .text("through the tunnel"))
                 socket.close(code: 1000, reason: "")

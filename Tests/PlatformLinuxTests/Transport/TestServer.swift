@@ -28,6 +28,7 @@ final class TestServer: Sendable {
     let trust: TrustStore
     private let process: Process
     private let input = Pipe()
+    private let ended = DispatchSemaphore(value: 0)
 
     /// Starts a server on an address, by a command that ends with the script if need be.
     init(address: String = "127.0.0.1", command: [String] = []) throws {
@@ -40,6 +41,7 @@ final class TestServer: Sendable {
         process.arguments = command + ["python3", script.path, address]
         process.standardInput = input
         process.standardOutput = output
+        process.terminationHandler = { [ended] _ in ended.signal() }
         try process.run()
         var line = Data()
         while !line.contains(10) {
@@ -54,11 +56,10 @@ final class TestServer: Sendable {
 
     /// Ends the server.
     func end() {
+        // It ends with its input, and only then removes its certificates.
         try? input.fileHandleForWriting.close()
-        process.waitUntilExit()
+        if ended.wait(timeout: .now() + 10) == .timedOut { process.terminate() }
     }
-
-    deinit { if process.isRunning { process.terminate() } }
 
     func http(_ path: String) -> String { "http://127.0.0.1:\(ports.http)\(path)" }
 
@@ -86,13 +87,14 @@ func withTransport<T: Sendable>(
     return try await onLoop { try await body(makeTransport(trust: server.trust), server) }
 }
 
-func makeTransport(trust: TrustStore) -> CurlTransport {
+func makeTransport(trust: TrustStore, connectionAge: Duration = .seconds(60)) -> CurlTransport {
     CurlTransport(
         poller: testPoller,
         worker: WorkerThread(),
         crypto: OpenSSLCrypto(),
         random: SystemRandom(),
-        trust: trust
+        trust: trust,
+        connectionAge: connectionAge
     )
 }
 
@@ -102,7 +104,7 @@ private let prepareEnvironment: Void = {
     guard let server = try? TestServer.shared.get() else { return }
     setenv("http_proxy", "http://127.0.0.1:\(server.ports.proxy)", 1)
     setenv("https_proxy", "http://127.0.0.1:\(server.ports.proxy)", 1)
-    setenv("no_proxy", "127.0.0.1,localhost,::1,.invalid,192.0.2.2", 1)
+    setenv("no_proxy", "127.0.0.1,localhost,::1,.invalid", 1)
 }()
 
 /// The error that `body` throws; `nil` if it does not.
