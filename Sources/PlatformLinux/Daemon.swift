@@ -9,18 +9,18 @@ final class Daemon {
     /// Splits the process. The daemon gets a value and goes on; the terminal's process never returns, it ends with the
     /// daemon's outcome. To be called while there is one thread.
     static func detach() throws -> Daemon {
-        let ends = try FileDescriptor.pipe()
-        let reading = ends.read
-        var writing: FileDescriptor? = ends.write
+        var (reading, writing): (FileDescriptor?, FileDescriptor?) = try FileDescriptor.pipe()
         let pid = shim_fork()
-        if pid == 0, let writing {
+        if pid == 0, let report = writing {
+            reading = nil
             setsid()
             chdir("/")
-            return Daemon(report: writing)
+            return Daemon(report: report)
         }
         guard pid > 0 else { throw SystemError("fork") }
+        // Only the daemon's end is left then, so that its end is seen.
         writing = nil
-        exit(try outcome(from: reading))
+        exit(try reading.map(outcome(from:)) ?? 1)
     }
 
     /// The exit code for the terminal. The daemon sends one byte 0 when it has started, else the reason why not.

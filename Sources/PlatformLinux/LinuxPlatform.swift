@@ -21,7 +21,7 @@ public struct LinuxPlatform: Platform {
         self.poller = poller
         self.machine = machine
         self.service = service
-        worker = WorkerThread()
+        worker = WorkerThreads()
         launcher = LinuxLauncher(poller: poller, service: service, descriptorLimit: descriptorLimit)
         transport = CurlTransport(poller: poller, worker: worker, crypto: crypto, random: random)
     }

@@ -14,31 +14,26 @@ enum Subprocess {
 
     /// Runs `path`; standard error is thrown away, and so is output beyond 4 MiB. After 10 s without output it is ended.
     static func run(_ path: String, _ arguments: [String]) throws -> Result {
-        let null = try FileDescriptor.open("/dev/null", O_RDWR)
-        let (reading, writing) = try FileDescriptor.pipe()
-        let pid = try start(path, arguments, null: null, output: writing)
+        let (reading, pid) = try start(path, arguments)
         let output = collect(reading, pid: pid)
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, shim_errno() == EINTR { continue }
         return Result(exitCode: shim_exited(status) != 0 ? shim_exit_code(status) : -1, output: output)
     }
 
-    // The writing end is given up on return, so that the reader sees the end of the output.
-    private static func start(
-        _ path: String,
-        _ arguments: [String],
-        null: FileDescriptor,
-        output: consuming FileDescriptor
-    ) throws -> pid_t {
+    /// The program's process, and the reading end of its output, whose writing end it holds alone.
+    private static func start(_ path: String, _ arguments: [String]) throws -> (output: FileDescriptor, pid: pid_t) {
+        let null = try FileDescriptor.open("/dev/null", O_RDWR)
+        let (reading, writing) = try FileDescriptor.pipe()
         let child = Child(
             path: path,
             arguments: [path] + arguments,
             environment: ["PATH=\(Environment.defaultPath)", "LC_ALL=C"],
             input: null,
-            output: output,
+            output: writing,
             error: null
         )
-        return try child.spawn()
+        return (reading, try child.spawn())
     }
 
     private static func collect(_ reading: FileDescriptor, pid: pid_t) -> [UInt8] {

@@ -41,7 +41,7 @@ final class KickReceiver {
                     "DescribeTasks: \(described.malformed) entries without an InvocationTaskId were passed over"
                 )
             }
-            await tasks.accept(described.tasks)
+            tasks.take(described.tasks)
             for id in described.cancelled { tasks.cancel(id) }
             return true
         } catch {

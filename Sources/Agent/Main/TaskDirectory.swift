@@ -30,11 +30,16 @@ public struct TaskDirectory: Sendable {
     public var exitPath: String { path + "/exit" }
 
     /// The task; `nil` when there is no whole record.
-    public func record() -> TaskRecord? { book()?.record }
+    public func record() -> TaskRecord? { (try? book())?.record }
 
-    /// The task and how far its reports have come; `nil` when there is no whole record.
-    func book() -> (record: TaskRecord, progress: TaskProgress)? {
-        guard let bytes = try? files.read(recordPath, limit: TaskRecord.sizeLimit + TaskProgress.sizeLimit) else {
+    /// The task and how far its reports have come; `nil` when there is no whole record. Throws when that cannot be told
+    /// now.
+    func book() throws(FileError) -> (record: TaskRecord, progress: TaskProgress)? {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try files.read(recordPath, limit: TaskRecord.sizeLimit + TaskProgress.sizeLimit)
+        } catch {
+            guard error.kind == .notFound || error.kind == .tooLarge else { throw error }
             return nil
         }
         let lines = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)

@@ -39,18 +39,24 @@ struct TaskStore: Sendable {
         }
     }
 
-    /// The tasks of earlier agents, in no order. What was only half written down or half removed goes.
-    func recover() throws(FileError) -> [(task: TaskRecord, progress: TaskProgress)] {
+    /// The tasks of earlier agents, in no order. What was only half written down or half removed goes. What cannot be
+    /// read or removed now stays for another agent, and does not stand in the way of the rest.
+    func recover() throws(FileError) -> (found: [(task: TaskRecord, progress: TaskProgress)], failures: [FileError]) {
         var found: [(TaskRecord, TaskProgress)] = []
+        var failures: [FileError] = []
         for name in try files.list(tasks) {
             let directory = TaskDirectory(path: tasks + "/" + name, files: files)
-            if let (record, progress) = directory.book(), !hasTombstone(record.id) {
-                found.append((record, progress))
-            } else {
-                try files.remove(directory.path)
+            do throws(FileError) {
+                if let (record, progress) = try directory.book(), !hasTombstone(record.id) {
+                    found.append((record, progress))
+                } else {
+                    try files.remove(directory.path)
+                }
+            } catch {
+                failures.append(error)
             }
         }
-        return found
+        return (found, failures)
     }
 
     /// Removes a finished task, leaving its tombstone, which its exit record becomes.

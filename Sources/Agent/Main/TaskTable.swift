@@ -11,6 +11,8 @@ final class TaskTable {
     private let log: Log
     private let slots: Gate
     private var workers: [String: TaskWorker] = [:]
+    /// Tasks that are being written down, and whether they were cancelled meanwhile.
+    private var accepting: [String: Bool] = [:]
     /// Tasks that are over, but whose tombstone the disk did not take.
     private var unburied: Set<String> = []
 
@@ -29,7 +31,8 @@ final class TaskTable {
     /// Takes up the tasks that earlier agents left.
     func recover() {
         do throws(FileError) {
-            let found = try store.recover()
+            let (found, failures) = try store.recover()
+            for failure in failures { log.error("a task of an earlier agent is left as it is: \(failure)") }
             if !found.isEmpty { log.info("taking up \(found.count) tasks of an earlier agent") }
             for (task, progress) in found { begin(task, progress: progress) }
             try store.sweep(now: platform.clock.unixSeconds)
@@ -38,20 +41,27 @@ final class TaskTable {
         }
     }
 
-    /// Begins those of the described tasks that are not known yet, one after the other, each as soon as it is written
-    /// down. Returns when all are known.
+    /// As `take`, and returns when all are written down and begun.
     func accept(_ descriptions: [TaskDescription]) async {
-        var ids: Set<String> = []
-        let new = descriptions.filter { !isKnown($0.id) && ids.insert($0.id).inserted }
-        guard !new.isEmpty else { return }
-        platform.launcher.prepare()
-        for description in new {
-            let accepted = await EventLoop.shared.offload(to: platform.worker) {
-                [intake, store, clock = platform.clock] in
-                Accepted(intake.take(description), store: store, clock: clock)
-            }
-            begin(accepted)
+        for acceptance in take(descriptions) { await acceptance.value }
+    }
+
+    /// Takes those of the described tasks that are not known yet: from now on they are. Each begins as soon as it is
+    /// written down; one that waits for a slow account database holds up no other.
+    @discardableResult
+    func take(_ descriptions: [TaskDescription]) -> [Task<Void, Never>] {
+        let new = descriptions.filter { !isKnown($0.id) && accepting.updateValue(false, forKey: $0.id) == nil }
+        if !new.isEmpty { platform.launcher.prepare() }
+        return new.map { description in spawn { [self] in await accept(description) } }
+    }
+
+    private func accept(_ description: TaskDescription) async {
+        let accepted = await EventLoop.shared.offload(to: platform.worker) { [intake, store, clock = platform.clock] in
+            Accepted(intake.take(description), store: store, clock: clock)
         }
+        let isCancelled = accepting.removeValue(forKey: description.id) ?? false
+        begin(accepted)
+        if isCancelled { workers[description.id]?.cancel() }
     }
 
     /// A task that is written down, as far as the disk allowed.
@@ -121,11 +131,15 @@ final class TaskTable {
     }
 
     private func isKnown(_ id: String) -> Bool {
-        workers[id] != nil || unburied.contains(id) || store.hasTombstone(id)
+        workers[id] != nil || accepting[id] != nil || unburied.contains(id) || store.hasTombstone(id)
     }
 
     /// Ends a task, wherever it is in its life.
     func cancel(_ id: String) {
+        if accepting[id] != nil {
+            accepting[id] = true
+            return
+        }
         guard let worker = workers[id] else {
             log.info("task \(id): cancelled by the service, but it is \(isKnown(id) ? "over" : "not known")")
             return

@@ -1,5 +1,5 @@
-/// A thread for what blocks: name services, fsync, hashing. It exists only while there is work for it.
+/// Threads for what blocks: name services, fsync, hashing. They exist only while there is work for them.
 public protocol Worker: Sendable {
-    /// Runs `work` on another thread, in the order of the calls.
+    /// Runs `work` on another thread. Pieces of work begin in the order of the calls and may overlap.
     func start(_ work: @escaping @Sendable () -> Void)
 }

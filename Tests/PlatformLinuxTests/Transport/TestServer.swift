@@ -90,7 +90,7 @@ func withTransport<T: Sendable>(
 func makeTransport(trust: TrustStore, connectionAge: Duration = .seconds(60)) -> CurlTransport {
     CurlTransport(
         poller: testPoller,
-        worker: WorkerThread(),
+        worker: WorkerThreads(),
         crypto: OpenSSLCrypto(),
         random: SystemRandom(),
         trust: trust,

@@ -1,31 +1,42 @@
 import Agent
 import CShims
 
-/// One thread for blocking work, started with the first piece of work and gone when none came for a while.
-public final class WorkerThread: Worker, Sendable {
+/// A few threads for blocking work, started when there is work and gone when none came for a while.
+public final class WorkerThreads: Worker, Sendable {
     private typealias Work = @Sendable () -> Void
 
     private struct State {
         var queue: [Work] = []
-        var running = false
+        var threads = 0
+        var busy = 0
     }
 
-    private static let idleSeconds: time_t = 10
-
+    private let limit: Int
+    private let idleSeconds: Int
     private let state = Lock(State())
     /// Counts the pieces of work that wait; a posix semaphore, because it can be waited for with a time limit.
-    private let waiting: Semaphore
+    private let waiting = Semaphore()
 
-    public init() { waiting = Semaphore() }
+    /// - Parameters:
+    ///   - limit: how many threads there are at the most; at least 1.
+    ///   - idleSeconds: how long a thread without work stays.
+    public init(limit: Int = 4, idleSeconds: Int = 10) {
+        self.limit = limit
+        self.idleSeconds = idleSeconds
+    }
+
+    /// How many threads there are now.
+    var threadCount: Int { state.with { $0.threads } }
 
     public func start(_ work: @escaping @Sendable () -> Void) {
-        let mustStart = state.with { state in
+        let needsThread = state.with { state in
             state.queue.append(work)
-            defer { state.running = true }
-            return !state.running
+            guard state.threads - state.busy < state.queue.count, state.threads < limit else { return false }
+            state.threads += 1
+            return true
         }
         waiting.post()
-        if mustStart { startThread() }
+        if needsThread { startThread() }
     }
 
     private func startThread() {
@@ -41,32 +52,35 @@ public final class WorkerThread: Worker, Sendable {
             &attributes,
             { context in
                 // The retain taken for this thread is handed back here, once.
-                if let context { Unmanaged<WorkerThread>.fromOpaque(context).takeRetainedValue().run() }
+                if let context { Unmanaged<WorkerThreads>.fromOpaque(context).takeRetainedValue().run() }
                 return nil
             },
             context.toOpaque()
         )
         guard result != 0 else { return }
-        // No thread to be had: the work is done here rather than never.
+        // No thread to be had: where there is no other one, the work is done here rather than never.
         context.release()
-        while let work = takeWork() { work() }
+        let isOnly = state.with { $0.threads == 1 }
+        if isOnly { run(whileBusyOnly: true) } else { state.with { $0.threads -= 1 } }
     }
 
-    private func run() {
+    private func run(whileBusyOnly: Bool = false) {
         while true {
-            waiting.wait(seconds: Self.idleSeconds)
+            if !whileBusyOnly { waiting.wait(seconds: idleSeconds) }
             guard let work = takeWork() else { return }
             work()
+            state.with { $0.busy -= 1 }
         }
     }
 
-    /// The next piece of work; `nil`, and the worker counts as ended, when there is none.
+    /// The next piece of work; `nil`, and this thread counts as ended, when there is none.
     private func takeWork() -> Work? {
         state.with { state in
             if state.queue.isEmpty {
-                state.running = false
+                state.threads -= 1
                 return nil
             }
+            state.busy += 1
             return state.queue.removeFirst()
         }
     }
@@ -91,10 +105,10 @@ private final class Semaphore: @unchecked Sendable {
     func post() { sem_post(semaphore) }
 
     /// Waits for a post, or so many seconds.
-    func wait(seconds: time_t) {
+    func wait(seconds: Int) {
         var limit = timespec()
         clock_gettime(CLOCK_REALTIME, &limit)
-        limit.tv_sec += seconds
+        limit.tv_sec += time_t(seconds)
         _ = retrying { sem_timedwait(semaphore, &limit) }
     }
 }
