@@ -108,8 +108,8 @@ final class CurlEasy {
     }
 }
 
-/// What libcurl does not do for a new connection: no process that we start inherits it, and a peer that has gone silent is
-/// noticed within a minute.
+/// What libcurl does not do for a new connection: no process that we start inherits it, and a peer that has gone silent
+/// is noticed within a minute.
 private func prepare(_ socket: curl_socket_t) {
     _ = shim_fcntl(socket, F_SETFD, Int(FD_CLOEXEC))
     func set(_ level: Int32, _ option: Int32, _ value: Int32) {

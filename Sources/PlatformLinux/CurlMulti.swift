@@ -64,8 +64,8 @@ final class CurlMulti {
 /// The sockets and the timer of a multi handle: what libcurl wants them watched for.
 ///
 /// libcurl's callbacks get this object as their context. It outlives the multi handle, which its owner frees in its
-/// `deinit`, before it lets go of this; so the unretained pointer is good whenever libcurl calls. It only calls from its own
-/// functions, which are called on the loop's thread.
+/// `deinit`, before it lets go of this; so the unretained pointer is good whenever libcurl calls. It only calls from
+/// its own functions, which are called on the loop's thread.
 @LoopActor
 private final class CurlSockets {
     /// Tells libcurl that a socket is ready, or by CURL_SOCKET_TIMEOUT that the timer has fired.

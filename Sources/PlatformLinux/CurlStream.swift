@@ -3,8 +3,8 @@ import CShims
 
 /// A connection that libcurl makes (name, TCP, proxy, TLS) and whose bytes are ours.
 ///
-/// It has a multi handle of its own: in one that others use, their transfers would look through the connections that wait,
-/// and close this one.
+/// It has a multi handle of its own: in one that others use, their transfers would look through the connections that
+/// wait, and close this one.
 @LoopActor
 final class CurlStream {
     private let multi: CurlMulti
@@ -89,8 +89,8 @@ final class CurlStream {
 
     // MARK: Connected
 
-    /// What `onReady` is called for. Reading has to go on until there is nothing, or it may not be called again: TLS may
-    /// already have taken from the socket what has not been read here.
+    /// What `onReady` is called for. Reading has to go on until there is nothing, or it may not be called again: TLS
+    /// may already have taken from the socket what has not been read here.
     func want(_ interest: Readiness) { watch?.change(to: interest) }
 
     /// Up to 16 KiB of what has arrived; empty at the end; `nil` when there is nothing yet.

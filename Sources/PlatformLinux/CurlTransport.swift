@@ -3,8 +3,8 @@ import CShims
 
 /// HTTP and WebSocket by libcurl.
 ///
-/// libcurl finds the proxy in the environment (`http_proxy`, `https_proxy`, `no_proxy`) and checks certificates against the
-/// system's store.
+/// libcurl finds the proxy in the environment (`http_proxy`, `https_proxy`, `no_proxy`) and checks certificates against
+/// the system's store.
 @LoopActor
 public final class CurlTransport: Transport {
     private let poller: EpollPoller

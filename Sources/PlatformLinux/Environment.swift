@@ -5,6 +5,9 @@ import CShims
 enum Environment {
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+    /// Tells a script its task's id; it is also by what the processes of a task are known when its supervisor is gone.
+    static let taskVariable = "TAT_INVOCATION_TASK_ID"
+
     /// This process' environment, in its order.
     static var current: [(name: String, value: String)] {
         var variables: [(name: String, value: String)] = []
@@ -32,7 +35,7 @@ enum Environment {
         ]
         merged.merge(login) { _, new in new }
         for (name, value) in parse(etcEnvironment: etcEnvironment) { merged[name] = value }
-        merged["TAT_INVOCATION_TASK_ID"] = id
+        merged[taskVariable] = id
         return merged.map { "\($0.key)=\($0.value)" }
     }
 
@@ -44,45 +47,47 @@ enum Environment {
 
     /// Lines of `NAME=VALUE`, as pam_env(8) reads them: `export ` before and quotes around the value are allowed, `#`
     /// begins a comment. Lines that are none of this are passed over.
+    ///
+    /// Bytes are looked at, not characters: one of Swift's may begin with a sign that means something here.
     static func parse(etcEnvironment bytes: [UInt8]) -> [(name: String, value: String)] {
-        String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).compactMap { line in
+        bytes.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.compactMap { line in
             var text = trim(line)
-            guard text.first != "#" else { return nil }
-            if text.hasPrefix("export "), let rest = Optional(trim(text.dropFirst(7))) { text = rest }
-            guard let (name, value) = split(String(text)), isName(name) else { return nil }
-            return (name, unquote(value))
+            guard text.first != UInt8(ascii: "#") else { return nil }
+            if text.starts(with: Array("export ".utf8)) { text = trim(text.dropFirst(7)) }
+            guard let equals = text.firstIndex(of: UInt8(ascii: "=")), isName(text[..<equals]) else { return nil }
+            return (string(text[..<equals]), string(unquote(trim(text[(equals + 1)...]))))
         }
     }
 
-    private static func unquote(_ value: String) -> String {
-        let text = trim(value[...])
-        if let quote = text.first, quote == "\"" || quote == "'" {
-            let inner = text.dropFirst()
-            guard let end = inner.firstIndex(of: quote) else { return String(inner) }
-            return String(inner[..<end])
+    private static func unquote(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        if let quote = text.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
+            return text.dropFirst().prefix { $0 != quote }
         }
-        guard let comment = text.firstIndex(of: "#") else { return String(text) }
-        return String(trim(text[..<comment]))
+        return trim(text.prefix { $0 != UInt8(ascii: "#") })
     }
 
-    private static func isName(_ name: String) -> Bool {
-        name.utf8.first.map { $0 < 0x30 || $0 > 0x39 } ?? false
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x5f: true
-                default: false
-                }
+    private static func isName(_ name: ArraySlice<UInt8>) -> Bool {
+        guard let first = name.first, first < 0x30 || first > 0x39 else { return false }
+        return name.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x5f: true
+            default: false
             }
+        }
     }
 
-    private static func trim(_ text: Substring) -> Substring {
-        var text = text.drop { $0 == " " || $0 == "\t" }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
+    private static func trim(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var text = text.drop(while: isBlank)
+        while let last = text.last, isBlank(last) { text.removeLast() }
         return text
     }
 
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+
+    private static func string(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+
     private static func split(_ text: String) -> (name: String, value: String)? {
-        guard let equals = text.firstIndex(of: "=") else { return nil }
-        return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+        guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+        return (String(text[..<equals]), String(text[text.utf8.index(after: equals)...]))
     }
 }

@@ -91,6 +91,10 @@ public final class LinuxLauncher: Launcher {
         return shim_errno() == ENOENT ? .unclaimed : .gone
     }
 
+    public nonisolated func endOrphans(of taskID: String) -> Int {
+        ProcessTree.killAll(withVariable: "\(Environment.taskVariable)=\(taskID)")
+    }
+
     /// The socket that a process which `start` has started shares with the agent.
     nonisolated static func inheritedSocket() -> FileDescriptor? {
         var status = stat()

@@ -30,19 +30,20 @@ enum LoginShell {
         let line = text.prefix(256).dropFirst(2).prefix {
             $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") && $0 != 0
         }
-        let words = String(decoding: line, as: UTF8.self)
-            .split(maxSplits: 1, omittingEmptySubsequences: true, whereSeparator: isBlank)
+        let words = line.split(maxSplits: 1, omittingEmptySubsequences: true, whereSeparator: isBlank)
         guard let program = words.first else { return nil }
-        guard words.count == 2 else { return [String(program)] }
-        var argument = words[1].drop(while: isBlank)
+        var argument = words.dropFirst().first?.drop(while: isBlank) ?? []
         while let last = argument.last, isBlank(last) { argument.removeLast() }
-        return argument.isEmpty ? [String(program)] : [String(program), String(argument)]
+        return ([program, argument] as [ArraySlice<UInt8>]).filter { !$0.isEmpty }
+            .map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private static func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
     /// The word as the shell reads it back unchanged.
     static func quote(_ word: String) -> String {
-        "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        // By bytes: a quote with a combining character after it is another character to Swift, but not to the shell.
+        let parts = word.utf8.split(separator: UInt8(ascii: "'"), omittingEmptySubsequences: false)
+        return "'" + parts.map { String(Substring($0)) }.joined(separator: "'\\''") + "'"
     }
 }

@@ -7,7 +7,8 @@ import CShims
 struct OutputStore {
     private let pipe: FileDescriptor
     private let null: FileDescriptor
-    private var file: FileDescriptor?
+    private let file: FileDescriptor
+    private var isStoring = true
     private let limit: Int64
 
     /// How many bytes are in the file.
@@ -34,19 +35,19 @@ struct OutputStore {
         return true
     }
 
-    /// Stops storing: the rest is counted only.
-    mutating func discardRest() { file = nil }
+    /// Has what is stored written to the disk. Returns when it is there.
+    func sync() { if stored > 0 { fdatasync(file.number) } }
 
     /// As splice(2): how many bytes were moved.
     private mutating func move() -> Int {
-        if let file, stored < limit {
+        if isStoring, stored < limit {
             let moved = retrying { shim_splice(pipe.number, file.number, Int(min(limit - stored, 1 << 20))) }
             if moved > 0 {
                 stored += Int64(moved)
                 total += Int64(moved)
             }
             if moved >= 0 || shim_errno() == EAGAIN { return moved }
-            self.file = nil
+            isStoring = false
         }
         let moved = retrying { shim_splice(pipe.number, null.number, 1 << 20) }
         if moved > 0 { total += Int64(moved) }

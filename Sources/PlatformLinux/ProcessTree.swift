@@ -26,17 +26,56 @@ struct ProcessTree {
         return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && shim_errno() == ECHILD
     }
 
-    /// Sends SIGKILL to every descendant, in rounds, until a round finds none that was not sent it already.
-    ///
-    /// Only descendants are ever hit: a process is sent the signal only while this one is its ancestor, which is read
-    /// off /proc just before.
-    static func killAll() {
-        var killed: Set<pid_t> = []
-        for _ in 0..<16 {
-            let fresh = descendants().subtracting(killed)
-            if fresh.isEmpty { return }
-            for pid in fresh { kill(pid, SIGKILL) }
-            killed.formUnion(fresh)
+    /// Ends every descendant. Only descendants are ever hit: a process is sent a signal only while this one is its
+    /// ancestor, which is read off /proc just before.
+    static func killAll() { _ = end(descendants) }
+
+    /// Ends every process whose environment began with this variable. How many there were.
+    static func killAll(withVariable variable: String) -> Int {
+        end { processes(withVariable: variable) }
+    }
+
+    /// Stops what `find` finds, until it finds nothing new: a process that is stopped starts no other. Then ends all of
+    /// it, so that even what forks faster than it could be killed is caught.
+    private static func end(_ find: () -> Set<pid_t>) -> Int {
+        var found: Set<pid_t> = []
+        for _ in 0..<64 {
+            let fresh = find().subtracting(found)
+            if fresh.isEmpty { break }
+            for pid in fresh { kill(pid, SIGSTOP) }
+            found.formUnion(fresh)
+        }
+        for pid in found { kill(pid, SIGKILL) }
+        return found.count
+    }
+
+    private static func processes(withVariable variable: String) -> Set<pid_t> {
+        let wanted = Array(variable.utf8)
+        var found: Set<pid_t> = []
+        for name in (try? PosixFiles().list("/proc")) ?? [] {
+            guard let pid = pid_t(name), pid != getpid(), !isOurs(pid),
+                let bytes = try? PosixFiles().read("/proc/\(name)/environ", limit: 4 << 20)
+            else { continue }
+            if bytes.split(separator: 0).contains(where: { $0.elementsEqual(wanted) }) { found.insert(pid) }
+        }
+        return found
+    }
+
+    /// Whether it is one of the agent's own processes, which a task may have started when it installed the agent.
+    private static func isOurs(_ pid: pid_t) -> Bool {
+        var mine = stat()
+        var other = stat()
+        guard stat("/proc/self/exe", &mine) == 0, stat("/proc/\(pid)/exe", &other) == 0 else { return false }
+        return mine.st_dev == other.st_dev && mine.st_ino == other.st_ino
+    }
+
+    /// How many children of this process have ended and were not collected.
+    static var endedChildren: Int {
+        let path = "/proc/self/task/\(getpid())/children"
+        let children = String(decoding: (try? PosixFiles().read(path, limit: 1 << 20)) ?? [], as: UTF8.self)
+        return children.split(separator: " ").count { child in
+            guard let pid = pid_t(child), let fields = statFields(of: pid) else { return false }
+            return fields.first?.first == UInt8(ascii: "Z")
         }
     }
 
@@ -54,12 +93,17 @@ struct ProcessTree {
         return found
     }
 
-    /// The fourth field of /proc/PID/stat; the second, the name, is in parentheses and may hold anything.
     private static func parent(of pid: pid_t) -> pid_t? {
+        guard let fields = statFields(of: pid), fields.count > 1 else { return nil }
+        return pid_t(String(decoding: fields[1], as: UTF8.self))
+    }
+
+    /// The fields of /proc/PID/stat from the third, the state, on; the second, the name, is in parentheses and may hold
+    /// anything.
+    private static func statFields(of pid: pid_t) -> [ArraySlice<UInt8>]? {
         guard let bytes = try? PosixFiles().read("/proc/\(pid)/stat", limit: 4096),
             let end = bytes.lastIndex(of: UInt8(ascii: ")"))
         else { return nil }
-        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
-        return fields.count > 1 ? pid_t(String(decoding: fields[1], as: UTF8.self)) : nil
+        return bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
     }
 }

@@ -56,6 +56,22 @@ public final class LinuxService: Service {
         return error.description
     }
 
+    public var usage: ProcessUsage? {
+        let files = PosixFiles()
+        // "SIZE RESIDENT …", in pages.
+        guard let statm = try? files.read("/proc/self/statm", limit: 4096),
+            let pages = String(decoding: statm, as: UTF8.self).split(separator: " ").dropFirst().first.flatMap({
+                Int64($0)
+            }),
+            let descriptors = try? files.list("/proc/self/fd")
+        else { return nil }
+        return ProcessUsage(
+            residentMemory: pages * Int64(sysconf(Int32(_SC_PAGESIZE))),
+            descriptors: descriptors.count,
+            zombies: ProcessTree.endedChildren
+        )
+    }
+
     private func readSignals() {
         while let number = SignalDescriptor.next(from: signals) {
             switch number {

@@ -207,6 +207,7 @@ struct Supervisor {
                 ProcessTree.killAll()
             case .finish(let result, let exitCode, let errorInfo):
                 if outputIsOpen { outputIsOpen = drain(&output) }
+                output.sync()
                 let exit = TaskExit(
                     result,
                     exitCode: exitCode,

@@ -66,6 +66,8 @@ final class SupervisorSocket {
     /// Ends all connections: for the agents, the sign that the exit is recorded.
     func close() {
         listener = nil
+        // Whoever else still holds on to one of them must not keep the sign back.
+        for link in links { shutdown(link.number, Int32(SHUT_RDWR)) }
         links = []
     }
 }

@@ -30,7 +30,7 @@ public struct LinuxUsers: Users {
 
         /// A line of passwd(5).
         init?(line: Substring) {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            let fields = LinuxUsers.fields(of: line)
             guard fields.count == 7, let uid = uid_t(fields[2]), let gid = gid_t(fields[3]) else { return nil }
             name = String(fields[0])
             self.uid = uid
@@ -42,14 +42,22 @@ public struct LinuxUsers: Users {
 
     private func account(_ name: String) throws(UsersError) -> Account? {
         let uid = geteuid()
-        let isWanted: (Account) -> Bool = name.isEmpty ? { $0.uid == uid } : { $0.name == name }
+        let isWanted: (Account) -> Bool = name.isEmpty ? { $0.uid == uid } : { isSame($0.name, name) }
         if let found = lines(of: "passwd").lazy.compactMap(Account.init(line:)).first(where: isWanted) { return found }
         let key = name.isEmpty ? String(uid) : name
-        // getent takes a number for a uid, and nobody is called by one.
-        guard name.isEmpty || (UInt64(name) == nil && !name.contains(where: { $0 == ":" || $0.isNewline })) else {
-            return nil
-        }
+        guard name.isEmpty || Self.canBeAsked(name) else { return nil }
         return try ask("passwd", key).lazy.compactMap(Account.init(line:)).first
+    }
+
+    /// Whether getent can be asked for a name: none holds a separator or ends early, and a number, with blanks and a sign
+    /// before it as strtoul(3) allows them, would be taken for a uid.
+    private static func canBeAsked(_ name: String) -> Bool {
+        guard !name.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: ":") }) else {
+            return false
+        }
+        var rest = name.utf8.drop { $0 == 0x20 || (0x09...0x0D).contains($0) }
+        if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+        return !rest.allSatisfy { (0x30...0x39).contains($0) }
     }
 
     /// The primary group first, then the others.
@@ -59,9 +67,9 @@ public struct LinuxUsers: Users {
             if !groups.contains(gid) { groups.append(gid) }
         }
         for line in lines(of: "group") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            let fields = Self.fields(of: line)
             guard fields.count == 4, let gid = gid_t(fields[2]) else { continue }
-            if fields[3].split(separator: ",").contains(where: { $0 == account.name }) { add(gid) }
+            if Self.split(fields[3], at: ",").contains(where: { isSame($0, account.name) }) { add(gid) }
         }
         if groupsComeFromElsewhere {
             // "NAME GID GID …"
@@ -77,9 +85,9 @@ public struct LinuxUsers: Users {
     /// Whether nsswitch.conf(5) names a source of groups besides the files.
     private var groupsComeFromElsewhere: Bool {
         lines(of: "nsswitch.conf").contains { line in
-            let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
-            guard words.first == "group:" || words.first == "initgroups:" else { return false }
-            return words.dropFirst().contains { word in
+            let parts = line.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2, ["group", "initgroups"].contains(parts[0]) else { return false }
+            return parts[1].split(whereSeparator: { $0 == " " || $0 == "\t" }).contains { word in
                 !["files", "compat", "systemd"].contains(word) && !word.hasPrefix("[") && !word.hasPrefix("#")
             }
         }
@@ -87,7 +95,7 @@ public struct LinuxUsers: Users {
 
     private func lines(of file: String) -> [Substring] {
         let bytes = (try? PosixFiles().read("\(etc)/\(file)", limit: 64 << 20)) ?? []
-        return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        return Self.lines(in: bytes)
     }
 
     private func ask(_ database: String, _ key: String) throws(UsersError) -> [Substring] {
@@ -100,10 +108,36 @@ public struct LinuxUsers: Users {
             throw UsersError("the account database cannot be asked: \(error)")
         }
         switch result.exitCode {
-        case 0: return String(decoding: result.output, as: UTF8.self).split(whereSeparator: \.isNewline)
+        case 0: return Self.lines(in: result.output)
         // "One or more supplied key could not be found", "Missing arguments, or database unknown".
         case 1, 2: return []
         default: throw UsersError("the account database did not answer (getent: \(result.exitCode))")
         }
     }
+
+    // By bytes: a separator with a combining character after it is another character to Swift, there are more ends of
+    // lines to it, and names that only look alike are equal to it.
+
+    private static func lines(in bytes: [UInt8]) -> [Substring] {
+        split(Substring(decoding: bytes, as: UTF8.self), at: "\n")
+    }
+
+    fileprivate static func fields(of line: Substring) -> [Substring] {
+        split(line, at: ":", omittingEmptySubsequences: false)
+    }
+
+    private static func split(
+        _ text: Substring,
+        at separator: Unicode.Scalar,
+        omittingEmptySubsequences: Bool = true
+    ) -> [Substring] {
+        text.utf8.split(
+            separator: UInt8(ascii: separator),
+            omittingEmptySubsequences: omittingEmptySubsequences
+        ).map { Substring($0) }
+    }
+}
+
+private func isSame(_ name: some StringProtocol, _ other: some StringProtocol) -> Bool {
+    name.utf8.elementsEqual(other.utf8)
 }

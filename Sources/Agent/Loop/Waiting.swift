@@ -48,38 +48,66 @@ public final class Wakeup {
 /// Lets a bounded number of tasks in at a time, the others in the order of their arrival.
 @LoopActor
 public final class Gate {
+    /// One task's place in the queue.
+    @LoopActor
+    public final class Ticket {
+        fileprivate var waiter: UnsafeContinuation<Void, Never>?
+        fileprivate var holdsPlace = false
+
+        public nonisolated init() {}
+    }
+
     private var free: Int
-    private var waiters: [UnsafeContinuation<Void, Never>] = []
+    private var queue: [Ticket] = []
     private var next = 0
 
     public nonisolated init(width: Int) { free = width }
 
     /// Runs `body` when there is a place for it.
-    public func run<T, E: Error>(_ body: @LoopActor () async throws(E) -> T) async throws(E) -> T {
-        await enter()
-        defer { leave() }
+    public func run<T, E: Error>(
+        _ ticket: Ticket = Ticket(),
+        _ body: @LoopActor () async throws(E) -> T
+    ) async throws(E) -> T {
+        await enter(ticket)
+        defer { leave(ticket) }
         return try await body()
     }
 
-    private func enter() async {
-        if free > 0 {
-            free -= 1
-            return
-        }
-        await withUnsafeContinuation { waiters.append($0) }
+    /// Lets the ticket's task in now, if it waits, beyond the bound.
+    public func admit(_ ticket: Ticket) {
+        let waiter = ticket.waiter
+        ticket.waiter = nil
+        waiter?.resume()
     }
 
-    private func leave() {
-        guard next < waiters.count else {
-            free += 1
+    private func enter(_ ticket: Ticket) async {
+        if free > 0 {
+            free -= 1
+            ticket.holdsPlace = true
             return
         }
-        let waiter = waiters[next]
-        next += 1
-        if next == waiters.count || next >= 256 {
-            waiters.removeFirst(next)
-            next = 0
+        await withUnsafeContinuation { continuation in
+            ticket.waiter = continuation
+            queue.append(ticket)
         }
-        waiter.resume()
+    }
+
+    private func leave(_ ticket: Ticket) {
+        guard ticket.holdsPlace else { return }
+        ticket.holdsPlace = false
+        while next < queue.count {
+            let following = queue[next]
+            next += 1
+            if next == queue.count || next >= 256 {
+                queue.removeFirst(next)
+                next = 0
+            }
+            // One that was admitted meanwhile has left the queue already.
+            guard following.waiter != nil else { continue }
+            following.holdsPlace = true
+            admit(following)
+            return
+        }
+        free += 1
     }
 }

@@ -20,6 +20,7 @@ public struct AgentPaths: Equatable, Sendable {
 public final class Agent {
     private let platform: any Platform
     private let log: Log
+    private let api: InvokeAPI
     private let tasks: TaskTable
     private let kicks: KickReceiver
     private let channel: NotifyChannel
@@ -43,6 +44,7 @@ public final class Agent {
             identity: identity,
             log: log
         )
+        self.api = api
         self.tasks = tasks
         self.kicks = kicks
         self.channel = channel
@@ -69,21 +71,41 @@ public final class Agent {
         }
         tasks.recover()
         spawn { [kicks] in await kicks.run() }
+        spawn { [tasks] in await TombstoneSweeper(tasks: tasks).run() }
         spawn { [scheduleKick] in await scheduleKick.run() }
         let handlers = NotifyChannel.Handlers(
             kick: { [kicks] in kicks.kick(from: $0) },
             checkUpdate: { [log] in log.info("the service asks to check for an update, which this version does not do")
             },
-            restart: { [self] in restart() },
+            restart: { [self] in restart("as the service asks") },
             connectionChanged: { [scheduleKick] in scheduleKick.connectionChanged() }
         )
         spawn { [channel] in await channel.run(handlers) }
+        spawn { [self] in await watchForLeaks() }
         platform.service.ready()
     }
 
+    private func watchForLeaks() async {
+        let checker = LeakChecker(
+            usage: { [platform] in platform.service.usage },
+            runningTasks: { [tasks] in tasks.count }
+        )
+        let leak = "leak of \(await checker.run())"
+        log.error(leak)
+        do throws(InvokeFailure) {
+            _ = try await api.call(
+                "ReportAgentLog",
+                ["AgentVersion": .string(agentVersion), "LogLevel": "ERROR", "LogInfo": .string(leak)]
+            )
+        } catch {
+            log.warning("ReportAgentLog \(error)")
+        }
+        restart("because of the leak")
+    }
+
     /// Starts the executable file anew. The tasks go on, and the new process takes them up.
-    private func restart() {
-        log.info("restarting, as the service asks, \(tasks.count) tasks go on")
+    private func restart(_ why: String) {
+        log.info("restarting \(why), \(tasks.count) tasks go on")
         log.error("the restart failed: \(platform.service.restart())")
     }
 }

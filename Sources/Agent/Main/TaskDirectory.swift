@@ -85,6 +85,9 @@ public struct TaskDirectory: Sendable {
         (try? files.size(outputPath)) ?? 0
     }
 
+    /// Removes the stored output.
+    func dropOutput() { try? files.remove(outputPath) }
+
     /// Stored output; fewer bytes than `count` when there are no more.
     func output(from offset: Int64, count: Int) throws(FileError) -> [UInt8] {
         try files.read(outputPath, offset: offset, count: count)

@@ -11,6 +11,7 @@ final class TaskTable {
     private let log: Log
     private let slots: Gate
     private var workers: [String: TaskWorker] = [:]
+    private var waiting = WaitingOutput()
     /// Tasks that are being written down, and whether they were cancelled meanwhile.
     private var accepting: [String: Bool] = [:]
     /// Tasks that are over, but whose tombstone the disk did not take.
@@ -35,7 +36,6 @@ final class TaskTable {
             for failure in failures { log.error("a task of an earlier agent is left as it is: \(failure)") }
             if !found.isEmpty { log.info("taking up \(found.count) tasks of an earlier agent") }
             for (task, progress) in found { begin(task, progress: progress) }
-            try store.sweep(now: platform.clock.unixSeconds)
         } catch {
             log.error("the tasks of earlier agents cannot be read: \(error)")
         }
@@ -108,13 +108,30 @@ final class TaskTable {
             slots: slots,
             log: log,
             progress: progress,
-            end: end
+            end: end,
+            hasEnded: { [self] in hasEnded(record.id) }
         )
         workers[record.id] = worker
         spawn { [self] in
             let end = await worker.live()
             bury(record.id, end)
             workers[record.id] = nil
+            waiting.remove(record.id)
+        }
+    }
+
+    /// The script of a task has ended; its output waits until the service has taken it.
+    private func hasEnded(_ id: String) {
+        guard let worker = workers[id] else { return }
+        for dropped in waiting.add(id, bytes: worker.waitingOutput) { workers[dropped]?.dropOutput() }
+    }
+
+    /// Removes the tombstones that are older than a day.
+    func sweep() {
+        do throws(FileError) {
+            try store.sweep(now: platform.clock.unixSeconds)
+        } catch {
+            log.error("old tombstones cannot be removed: \(error)")
         }
     }
 

@@ -14,9 +14,12 @@ final class TaskWorker {
     private let record: TaskRecord
     private let directory: TaskDirectory
     private let launcher: any Launcher
+    private let worker: any Worker
     private let machine: any Machine
     private let clock: any WallClock
     private let slots: Gate
+    private let ticket = Gate.Ticket()
+    private let hasEnded: @LoopActor () -> Void
     private let log: Log
     private let reporter: TaskReporter
     private let wakeup = Wakeup()
@@ -25,6 +28,7 @@ final class TaskWorker {
     /// - Parameters:
     ///   - progress: how far earlier agents have come.
     ///   - end: the end of a task that could not even be written down.
+    ///   - hasEnded: called when the script has ended, and its reports may have to wait.
     init(
         record: TaskRecord,
         directory: TaskDirectory,
@@ -33,12 +37,15 @@ final class TaskWorker {
         slots: Gate,
         log: Log,
         progress: TaskProgress = TaskProgress(),
-        end: TaskExit? = nil
+        end: TaskExit? = nil,
+        hasEnded: @escaping @LoopActor () -> Void = {}
     ) {
         unrecordedExit = end
+        self.hasEnded = hasEnded
         self.record = record
         self.directory = directory
         launcher = platform.launcher
+        worker = platform.worker
         machine = platform.machine
         clock = platform.clock
         self.slots = slots
@@ -61,21 +68,25 @@ final class TaskWorker {
             log.error("task \(record.id): the cancel cannot be recorded: \(error)")
         }
         link?.poke()
-        wakeup.signal()
+        // It needs no slot to end.
+        slots.admit(ticket)
     }
 
     /// Lives the task to its end.
     func live() async -> End {
-        if exit == nil, case .unclaimed = launcher.adopt(directory: directory.path) {
-            if await reporter.tryStart() == .refused { return .refused }
+        if exit == nil {
+            let adoption = launcher.adopt(directory: directory.path)
+            if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
+            // Where the service did not hear of the start, the script does not wait until it has.
+            let start = spawn { [reporter, wakeup] in
+                await reporter.settleStart()
+                wakeup.signal()
+            }
+            await slots.run(ticket) { await supervise(adoption) }
+            hasEnded()
+            await start.value
         }
-        // Where the service did not hear of the start, the script does not wait until it has.
-        let start = spawn { [reporter, wakeup] in
-            await reporter.settleStart()
-            wakeup.signal()
-        }
-        if exit == nil { await slots.run { await supervise() } }
-        await start.value
+        await reporter.settleStart()
         await report()
         return .reported
     }
@@ -85,16 +96,17 @@ final class TaskWorker {
     /// How often a supervisor that ended before it claimed the task is followed by another.
     private static let launchAttempts = 3
 
-    /// Follows the task until its exit is on disk, uploading output on the way.
-    private func supervise() async {
+    /// Follows the task until its exit is known, uploading output on the way.
+    private func supervise(_ adoption: Adoption) async {
+        var adoption = adoption
         var attempts = 0
-        while exit == nil {
-            switch launcher.adopt(directory: directory.path) {
+        while true {
+            switch adoption {
             case .alive(let link):
                 await follow(link)
             case .gone:
                 // Its last act may have been the exit, just after we looked.
-                if directory.exit() == nil { end(TaskExit(.failed, errorInfo: lossOfSupervisor, finishedAt: now)) }
+                if exit == nil { await loseSupervisor() }
             case .unclaimed:
                 if directory.isCancelled {
                     end(TaskExit(.terminated, finishedAt: now))
@@ -107,7 +119,23 @@ final class TaskWorker {
                     attempts += 1
                 }
             }
+            if exit != nil { return }
+            adoption = launcher.adopt(directory: directory.path)
         }
+    }
+
+    /// The supervisor was killed, or everything was by a restart of the machine: what it left behind is ended, and
+    /// nobody knows how the script would have.
+    private func loseSupervisor() async {
+        guard record.bootID == machine.bootID else {
+            end(TaskExit(.failed, errorInfo: "the machine restarted while the task ran", finishedAt: now))
+            return
+        }
+        let ended = await EventLoop.shared.offload(to: worker) { [launcher, id = record.id] in
+            launcher.endOrphans(of: id)
+        }
+        log.warning("task \(record.id): its supervisor was killed, \(ended) processes that it left were ended")
+        end(TaskExit(.failed, errorInfo: "the task's supervisor was killed while the task ran", finishedAt: now))
     }
 
     private func launch(again: Bool) async {
@@ -143,6 +171,15 @@ final class TaskWorker {
 
     // MARK: - The end
 
+    /// The stored output, which waits for the service, in bytes.
+    var waitingOutput: Int64 { directory.outputSize() }
+
+    /// Gives the stored output up, as far as it is not uploaded, for want of room.
+    func dropOutput() {
+        log.warning("task \(record.id): its waiting output is dropped, too much of it waits for the service")
+        directory.dropOutput()
+    }
+
     private func report() async {
         guard let exit else { return }
         await reporter.uploadOutput(exit: exit)
@@ -168,9 +205,4 @@ final class TaskWorker {
     }
 
     private var now: Int64 { clock.unixSeconds }
-
-    private var lossOfSupervisor: String {
-        record.bootID == machine.bootID
-            ? "the task's supervisor was killed while the task ran" : "the machine restarted while the task ran"
-    }
 }

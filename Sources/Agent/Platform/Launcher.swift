@@ -13,6 +13,9 @@ public protocol Launcher: Sendable {
     @LoopActor
     func adopt(directory: String) -> Adoption
 
+    /// Ends the processes of a task whose supervisor is gone; how many there were. Blocks: for the worker.
+    func endOrphans(of taskID: String) -> Int
+
     /// The command types of tasks that can run here, upper case: `SHELL`, …
     var commandTypes: [String] { get }
 }
