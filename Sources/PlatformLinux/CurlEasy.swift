@@ -121,5 +121,5 @@ private func prepare(_ socket: curl_socket_t) {
     set(tcp, TCP_KEEPIDLE, 20)
     set(tcp, TCP_KEEPINTVL, 10)
     set(tcp, TCP_KEEPCNT, 3)
-    set(tcp, TCP_USER_TIMEOUT, 50_000)
+    set(tcp, TCP_USER_TIMEOUT, 40_000)
 }

@@ -7,19 +7,16 @@ Hub and agent run on loopback in a temporary folder and end with this script. As
 purpose, with the distribution's stock profile, who is removed at the end; else as the calling user.
 """
 
-import base64
 import contextlib
-import http.client
-import json
 import os
 import pwd
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Support"))
+from lab import Lab  # noqa: E402
 
 BENCH_USER = "tat-bench"
 PROFILES = (
@@ -29,51 +26,21 @@ PROFILES = (
 )
 
 
-class Lab:
-    """A hub and an agent."""
+class Bench(Lab):
+    """A lab with an agent that is connected."""
 
     def __init__(self, executables):
-        self.folder = tempfile.mkdtemp(prefix="tat-bench-")
-        os.chmod(self.folder, 0o711)
-        self.hub_state = os.path.join(self.folder, "hub")
-        self.home = os.path.join(self.folder, "agent")
-        os.makedirs(self.home, mode=0o711)
-        self.hub = subprocess.Popen(
-            [os.path.join(executables, "tat_hub"), "serve", "--listen", "127.0.0.1:0", "--state", self.hub_state],
-            stdout=subprocess.PIPE,
-        )
-        self.address = self.hub.stdout.readline().decode().split()[-1]
-        with open(os.path.join(self.hub_state, "hub.json")) as file:
-            self.token = json.load(file)["token"]
-        self.connection = http.client.HTTPConnection(self.address, timeout=120)
-        with open(os.path.join(self.home, "config.dat"), "w") as file:
-            url = {"invoke_url": f"http://{self.address}/", "ws_url": f"ws://{self.address}/ws"}
-            json.dump({"register": None, "url": url}, file)
+        super().__init__(executables)
         started = time.monotonic()
-        self.agent = subprocess.Popen(
-            [os.path.join(executables, "tat_agent"), "-n"],
-            env=dict(os.environ, TAT_AGENT_HOME=self.home),
-            stdin=subprocess.DEVNULL,
-        )
-        while not any(agent["connected"] for agent in self.call("GET", "/hub/agents")["agents"]):
-            time.sleep(0.001)
+        self.start_agent()
+        self.wait_until(self.connected, 30, "the agent has not connected")
         self.connect_time = time.monotonic() - started
         time.sleep(2.5)  # the kick that follows a connect
-
-    def call(self, method, path, body=None):
-        headers = {"Authorization": "Bearer " + self.token}
-        self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        response = self.connection.getresponse()
-        answer = json.loads(response.read())
-        if response.status >= 300:
-            raise SystemExit(f"the hub answered {response.status} to {path}: {answer}")
-        return answer
 
     def run(self, scripts, user=None):
         """Has the agent run the scripts, all described at once. Their records."""
         tasks = [{"script": script, **({"user": user} if user else {})} for script in scripts]
-        ids = [task["id"] for task in self.call("POST", "/hub/tasks", {"tasks": tasks})["tasks"]]
-        return [self.call("GET", f"/hub/tasks/{id}?wait=finish&timeout=60") for id in ids]
+        return [self.finished(id) for id in self.create(tasks)]
 
     def memory(self):
         fields = {}
@@ -86,15 +53,6 @@ class Lab:
     def switches(self):
         with open(f"/proc/{self.agent.pid}/status") as file:
             return sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
-
-    def close(self):
-        for process in (self.agent, self.hub):
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -163,7 +121,7 @@ def main():
     executables = sys.argv[1]
     quick = "--quick" in sys.argv[2:]
     rounds = 5 if quick else 15
-    lab = Lab(executables)
+    lab = Bench(executables)
     try:
         with bench_user() as account:
             figures(lab, Bare(account, lab.folder), account.pw_name, rounds, 400 if quick else 10000)

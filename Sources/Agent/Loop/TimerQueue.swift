@@ -45,10 +45,10 @@ struct TimerQueue {
         return heap.first.map { max(.zero, $0.deadline - .now) }
     }
 
-    /// Takes the action of one overdue timer out of the queue.
-    mutating func nextDue() -> (@LoopActor () -> Void)? {
+    /// Takes the action of one timer that is due at `now` out of the queue.
+    mutating func nextDue(at now: ContinuousClock.Instant = .now) -> (@LoopActor () -> Void)? {
         dropCancelled()
-        guard let first = heap.first, first.deadline <= .now else { return nil }
+        guard let first = heap.first, first.deadline <= now else { return nil }
         let action = first.action
         removeFirst()
         return action

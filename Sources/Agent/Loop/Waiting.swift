@@ -53,6 +53,7 @@ public final class Gate {
     public final class Ticket {
         fileprivate var waiter: UnsafeContinuation<Void, Never>?
         fileprivate var holdsPlace = false
+        fileprivate var isAdmitted = false
 
         public nonisolated init() {}
     }
@@ -73,8 +74,13 @@ public final class Gate {
         return try await body()
     }
 
-    /// Lets the ticket's task in now, if it waits, beyond the bound.
+    /// Lets the ticket's task in beyond the bound: now, if it waits, or when it comes.
     public func admit(_ ticket: Ticket) {
+        ticket.isAdmitted = true
+        resume(ticket)
+    }
+
+    private func resume(_ ticket: Ticket) {
         let waiter = ticket.waiter
         ticket.waiter = nil
         waiter?.resume()
@@ -86,6 +92,7 @@ public final class Gate {
             ticket.holdsPlace = true
             return
         }
+        if ticket.isAdmitted { return }
         await withUnsafeContinuation { continuation in
             ticket.waiter = continuation
             queue.append(ticket)
@@ -105,7 +112,7 @@ public final class Gate {
             // One that was admitted meanwhile has left the queue already.
             guard following.waiter != nil else { continue }
             following.holdsPlace = true
-            admit(following)
+            resume(following)
             return
         }
         free += 1
