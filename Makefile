@@ -1,14 +1,15 @@
 # `make help` lists the targets. Variables: SCRATCH (where SwiftPM builds), TEST_FLAGS (for `swift test`, such as
-# '--filter Wire'), FUZZ_SECONDS, DESTDIR (for `make install`).
+# '--filter Wire'), FUZZ_SECONDS, TORTURE (arguments of Tests/Torture/torture.py), DESTDIR (for `make install`).
 SCRATCH ?= .build
 TEST_FLAGS ?=
 FUZZ_SECONDS ?= 60
+TORTURE ?= --rounds 10
 
 STATIC := $(SCRATCH)/release-static
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release-build lint format test fuzz demo bench install clean
+.PHONY: help deps build release-build lint format test fuzz torture demo bench install clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -33,6 +34,9 @@ test: deps ## Run all tests.
 
 fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS (60).
 	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
+
+torture: build ## Kill, cut and misbehave at random while tasks run, and check that nothing is lost or run twice.
+	python3 Tests/Torture/torture.py "$$(swift build --scratch-path $(SCRATCH) --show-bin-path)" $(TORTURE)
 
 demo: build ## Start a control plane and an agent on loopback, run two scripts, clean up.
 	@scripts/demo.sh "$$(swift build --scratch-path $(SCRATCH) --show-bin-path)"
