@@ -44,6 +44,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["Agent", "PlatformLinux", "CShims", "tat_agent", "tat_hub"],
+            exclude: ["Fixtures"],
             swiftSettings: strict
         ),
     ],

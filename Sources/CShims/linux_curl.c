@@ -65,6 +65,14 @@ CURLcode shim_curl_set_write(void *easy, curl_write_callback function) {
     return easy_setopt(easy, CURLOPT_WRITEFUNCTION, function);
 }
 
+CURLcode shim_curl_set_read(void *easy, curl_read_callback function) {
+    return easy_setopt(easy, CURLOPT_READFUNCTION, function);
+}
+
+CURLcode shim_curl_set_seek(void *easy, curl_seek_callback function) {
+    return easy_setopt(easy, CURLOPT_SEEKFUNCTION, function);
+}
+
 CURLcode shim_curl_set_sockopt(void *easy, curl_sockopt_callback function) {
     return easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, function);
 }

@@ -8,34 +8,53 @@ final class CurlExchange {
     private let multi: CurlMulti
     private let limit: Int
     private let file: DownloadFile?
+    private let source: UploadFile?
 
     private var body: [UInt8] = []
     private var received = 0
-    /// Why the reply was refused while it arrived.
+    /// Why the exchange was given up while bytes went there or came.
     private var refusal: TransportError?
     private var isCancelled = false
     private var waiter: UnsafeContinuation<Result<HTTPResponse, TransportError>, Never>?
 
-    /// An exchange whose reply's body is returned or, if it is a good one, goes to the file.
+    /// An exchange whose body is the request's or comes from a file, and whose reply's body is returned or, if it is a
+    /// good one, goes to a file.
     init(
         _ request: HTTPRequest,
         on multi: CurlMulti,
         library: CurlLibrary,
         trust: TrustStore,
-        to file: DownloadFile?
+        to file: DownloadFile? = nil,
+        from source: UploadFile? = nil
     ) throws(TransportError) {
-        let headers = try CurlHeaders.lines(request.headers, hasBody: request.method == .post)
+        let headers = try CurlHeaders.lines(
+            request.headers,
+            hasBody: source == nil && request.method != .get,
+            // Whoever refuses a long upload can do so before all of it is on its way.
+            mayExpect: source.map { $0.size > 1 << 20 } ?? false
+        )
         let url = try CurlURL(request.url, schemes: CurlURL.http, library: library)
         easy = try CurlEasy(url, library: library, trust: trust)
         self.multi = multi
         self.file = file
+        self.source = source
         limit = request.responseLimit
         easy.setHeaders(headers)
+        if let source {
+            easy.set(CURLOPT_UPLOAD, 1)
+            easy.set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+            easy.set(CURLOPT_INFILESIZE_LARGE, offset: source.size)
+            easy.set(CURLOPT_LOW_SPEED_LIMIT, 1024)
+            easy.set(CURLOPT_LOW_SPEED_TIME, 60)
+            easy.set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout)
+            return
+        }
         switch request.method {
         case .get:
             easy.set(CURLOPT_HTTPGET, 1)
-        case .post:
+        case .post, .put:
             easy.set(CURLOPT_POST, 1)
+            if request.method == .put { easy.set(CURLOPT_CUSTOMREQUEST, request.method.rawValue) }
             easy.setBody(request.body)
         }
         easy.set(CURLOPT_TIMEOUT_MS, request.timeout)
@@ -56,6 +75,7 @@ final class CurlExchange {
         waiter = continuation
         if isCancelled { return end(.failure(Self.cancelled)) }
         receiveBody()
+        if source != nil { sendFile() }
         do throws(TransportError) {
             try multi.add(easy) { [weak self] in self?.completed($0) }
         } catch {
@@ -117,6 +137,37 @@ final class CurlExchange {
         }
     }
 
+    // MARK: The file that is sent
+
+    /// The context of these callbacks is this object, as above.
+    private func sendFile() {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        _ = shim_curl_set_pointer(easy.handle, CURLOPT_READDATA, context)
+        _ = shim_curl_set_read(easy.handle) { bytes, size, count, context in
+            guard let bytes, let context else { return Int(CURL_READFUNC_ABORT) }
+            let exchange = Unmanaged<CurlExchange>.fromOpaque(context).takeUnretainedValue()
+            let buffer = UnsafeMutableRawBufferPointer(start: bytes, count: size * count)
+            return EventLoop.shared.assumeIsolated { exchange.supply(buffer) }
+        }
+        // Sent once more, from the start, where a connection that was used again turns out to have ended.
+        _ = shim_curl_set_pointer(easy.handle, CURLOPT_SEEKDATA, context)
+        _ = shim_curl_set_seek(easy.handle) { context, offset, origin in
+            guard let context, origin == SEEK_SET, let offset = Int(exactly: offset) else { return CURL_SEEKFUNC_FAIL }
+            let exchange = Unmanaged<CurlExchange>.fromOpaque(context).takeUnretainedValue()
+            let isDone = EventLoop.shared.assumeIsolated { exchange.source?.seek(to: offset) ?? false }
+            return isDone ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL
+        }
+    }
+
+    private func supply(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
+        do {
+            return try source?.read(into: buffer) ?? 0
+        } catch {
+            refusal = TransportError(.file, error.description)
+            return Int(CURL_READFUNC_ABORT)
+        }
+    }
+
     private var tooLarge: TransportError { TransportError(.tooLarge, "the reply has more than \(limit) bytes") }
 
     private static let cancelled = TransportError(.closed, "the exchange was cancelled")
@@ -130,10 +181,14 @@ extension HTTPResponse {
 /// Header fields in libcurl's notation.
 enum CurlHeaders {
     /// The lines for these fields, and those that keep libcurl from adding fields of its own.
-    static func lines(_ headers: [HTTPHeader], hasBody: Bool) throws(TransportError) -> [String] {
+    static func lines(
+        _ headers: [HTTPHeader],
+        hasBody: Bool,
+        mayExpect: Bool = false
+    ) throws(TransportError) -> [String] {
         try check(headers)
         var lines = headers.map { $0.value.utf8.allSatisfy(isBlank) ? "\($0.name);" : "\($0.name): \($0.value)" }
-        lines.append("Expect:")
+        if !mayExpect { lines.append("Expect:") }
         let hasType = headers.contains { $0.name.lowercased() == "content-type" }
         if hasBody, !hasType { lines.append("Content-Type:") }
         return lines

@@ -47,7 +47,7 @@ public final class CurlTransport: Transport {
     }
 
     public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
-        try await exchange(request, to: nil)
+        try await exchange(request)
     }
 
     public func download(_ request: HTTPRequest, to path: String) async throws(TransportError) -> HTTPResponse {
@@ -60,6 +60,16 @@ public final class CurlTransport: Transport {
         let response = try await exchange(request, to: file)
         if HTTPResponse.isGood(response.status) { file.keep() }
         return response
+    }
+
+    public func upload(_ request: HTTPRequest, from path: String) async throws(TransportError) -> HTTPResponse {
+        let file: UploadFile
+        do {
+            file = try UploadFile(path: path)
+        } catch {
+            throw TransportError(.file, error.description)
+        }
+        return try await exchange(request, from: file)
     }
 
     public func openWebSocket(
@@ -90,10 +100,21 @@ public final class CurlTransport: Transport {
         }
     }
 
-    private func exchange(_ request: HTTPRequest, to file: DownloadFile?) async throws(TransportError) -> HTTPResponse {
+    private func exchange(
+        _ request: HTTPRequest,
+        to file: DownloadFile? = nil,
+        from source: UploadFile? = nil
+    ) async throws(TransportError) -> HTTPResponse {
         let library = try CurlLibrary.shared()
         let multi = try sharedMulti(library)
-        let exchange = try CurlExchange(request, on: multi, library: library, trust: trust, to: file)
+        let exchange = try CurlExchange(
+            request,
+            on: multi,
+            library: library,
+            trust: trust,
+            to: file,
+            from: source
+        )
         exchanges += 1
         idleTimer?.cancel()
         let result = await exchange.run()

@@ -68,7 +68,13 @@ public struct PosixFiles: Files {
     private func write(_ bytes: [UInt8], to path: String) throws(FileError) -> FileDescriptor {
         try translated { () throws(SystemError) in
             let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-            try file.writeAll(bytes)
+            do throws(SystemError) {
+                try file.writeAll(bytes)
+            } catch {
+                // On a full disk it would take the room of what is written next.
+                unlink(path)
+                throw error
+            }
             return file
         }
     }
@@ -86,7 +92,15 @@ public struct PosixFiles: Files {
     public func append(_ bytes: [UInt8], to path: String) throws(FileError) {
         try translated { () throws(SystemError) in
             let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
-            try file.writeAll(bytes)
+            var status = stat()
+            guard fstat(file.number, &status) == 0 else { throw SystemError("stat \(path)") }
+            do throws(SystemError) {
+                try file.writeAll(bytes)
+            } catch {
+                // All of it or nothing: what a full disk took of it goes.
+                ftruncate(file.number, status.st_size)
+                throw error
+            }
         }
     }
 

@@ -6,6 +6,7 @@ import CShims
 public final class LinuxLauncher: Launcher {
     private let poller: EpollPoller
     private let descriptorLimit: Int?
+    private let executable: String
     private var children: Set<pid_t>
     private var nursery: FileDescriptor?
     private var nurseryEnd: LoopTimer?
@@ -15,9 +16,17 @@ public final class LinuxLauncher: Launcher {
     /// - Parameters:
     ///   - service: tells when a child has ended.
     ///   - descriptorLimit: the soft limit of open descriptors that tasks get; `nil`: the agent's own.
-    public init(poller: EpollPoller, service: LinuxService, descriptorLimit: Int? = nil) {
+    ///   - executable: the agent's; else the very file that this process runs, even if another has taken its place on
+    ///     disk since.
+    public init(
+        poller: EpollPoller,
+        service: LinuxService,
+        descriptorLimit: Int? = nil,
+        executable: String = "/proc/self/exe"
+    ) {
         self.poller = poller
         self.descriptorLimit = descriptorLimit
+        self.executable = executable
         // An agent that restarted itself is still the parent of the supervisors it had started.
         children = Self.currentChildren()
         service.onChild { [weak self] in self?.reap() }
@@ -62,12 +71,11 @@ public final class LinuxLauncher: Launcher {
         return mine
     }
 
-    /// Starts this executable anew, as a child in a session of its own, with `socket` as its descriptor 3.
+    /// Starts the executable anew, as a child in a session of its own, with `socket` as its descriptor 3.
     private func start(_ arguments: [String], socket: FileDescriptor) throws {
         let null = try FileDescriptor.open("/dev/null", O_RDWR)
         let child = Child(
-            // The very file that this process runs, even if another has taken its place on disk since.
-            path: "/proc/self/exe",
+            path: executable,
             arguments: ["tat_agent"] + arguments,
             environment: Environment.current.map { "\($0.name)=\($0.value)" },
             input: null,

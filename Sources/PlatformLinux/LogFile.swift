@@ -5,14 +5,9 @@ import CShims
 public final class LogFile: LogSink {
     public static let sizeLimit: Int64 = 10_000_000
 
-    private struct State {
-        var file: FileDescriptor?
-        var size: Int64 = 0
-    }
-
     private let path: String
     private let limit: Int64
-    private let state = Lock(State())
+    private let current = Lock<FileDescriptor?>(nil)
 
     /// - Parameter limit: the size in bytes at which the file is put aside as `PATH.1` and begun anew.
     public init(path: String, limit: Int64 = sizeLimit) {
@@ -22,31 +17,38 @@ public final class LogFile: LogSink {
 
     public func write(_ line: String) {
         let bytes = Array((line + "\n").utf8)
-        state.with { state in
-            if state.file != nil, state.size + Int64(bytes.count) > limit {
-                state.file = nil
-                try? PosixFiles().rename(path, to: path + ".1")
-            }
-            // Opened when needed: a directory that was not there, or a disk that was full, may be back by now.
-            if state.file == nil {
-                state.file = try? open()
-                state.size = (try? PosixFiles().size(path)) ?? 0
-            }
-            guard let file = state.file else { return }
-            do {
-                try file.writeAll(bytes)
-                state.size += Int64(bytes.count)
+        current.with { current in
+            do throws(SystemError) {
+                var (file, size) = try usable(current)
+                if size > 0, size + Int64(bytes.count) > limit {
+                    try? PosixFiles().rename(path, to: path + ".1")
+                    (file, size) = try usable(nil)
+                }
+                current = file
+                do throws(SystemError) {
+                    try file.writeAll(bytes)
+                } catch {
+                    // What a full disk took of the line would stand before the next one.
+                    ftruncate(file.number, off_t(size))
+                }
             } catch {
-                state.file = nil
+                current = nil
             }
         }
     }
 
-    private func open() throws -> FileDescriptor {
-        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try PosixFiles().makeDirectory(String(path[..<slash]), access: .owner)
+    /// The file to write to, and its size: the current one, unless somebody has removed it since.
+    private func usable(_ current: FileDescriptor?) throws(SystemError) -> (FileDescriptor, size: Int64) {
+        var status = stat()
+        if let current, fstat(current.number, &status) == 0, status.st_nlink > 0 {
+            return (current, Int64(status.st_size))
         }
-        return try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try? PosixFiles().makeDirectory(String(path[..<slash]), access: .owner)
+        }
+        let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        guard fstat(file.number, &status) == 0 else { throw SystemError("stat \(path)") }
+        return (file, Int64(status.st_size))
     }
 }
 

@@ -71,6 +71,8 @@ struct Supervisor {
                 remains = pipe
             }
         } catch {
+            // On a full disk the end may need the room.
+            unlink(directory.scriptPath)
             end(TaskExit(error, finishedAt: now))
         }
         unlink(directory.scriptPath)
@@ -97,7 +99,13 @@ struct Supervisor {
     }
 
     private func start() throws(StartFailure) -> Script {
-        let text = try storeScript()
+        let identity: Child.Identity?
+        do throws(SystemError) {
+            identity = try self.identity()
+        } catch {
+            throw .spawnFailed(error.description)
+        }
+        let text = try storeScript(for: identity)
         let file: FileDescriptor
         do throws(SystemError) {
             file = try FileDescriptor.open(directory.outputPath, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
@@ -114,14 +122,14 @@ struct Supervisor {
         }
         pipe.read.setNonBlocking()
         return Script(
-            pid: try spawn(text: text, input: null, output: pipe.write),
+            pid: try spawn(text: text, as: identity, input: null, output: pipe.write),
             pipe: pipe.read,
             output: OutputStore(from: pipe.read, to: file, null: null, limit: record.outputLimit)
         )
     }
 
     /// Writes the script down for its user's eyes only.
-    private func storeScript() throws(StartFailure) -> [UInt8] {
+    private func storeScript(for identity: Child.Identity?) throws(StartFailure) -> [UInt8] {
         let text: [UInt8]
         do throws(Base64Error) {
             text = try Base64.decode(record.command)
@@ -131,7 +139,7 @@ struct Supervisor {
         do throws(SystemError) {
             let file = try FileDescriptor.open(directory.scriptPath, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
             try file.writeAll(text)
-            if let identity = try identity() {
+            if let identity {
                 guard fchown(file.number, identity.user, identity.group) == 0 else { throw SystemError("chown") }
             }
         } catch {
@@ -141,13 +149,12 @@ struct Supervisor {
     }
 
     /// Starts the script, as its user or not at all.
-    private func spawn(text: [UInt8], input: FileDescriptor, output: FileDescriptor) throws(StartFailure) -> pid_t {
-        let identity: Child.Identity?
-        do throws(SystemError) {
-            identity = try self.identity()
-        } catch {
-            throw .spawnFailed(error.description)
-        }
+    private func spawn(
+        text: [UInt8],
+        as identity: Child.Identity?,
+        input: FileDescriptor,
+        output: FileDescriptor
+    ) throws(StartFailure) -> pid_t {
         let home = record.user.home
         let wanted = record.workingDirectory
         let child = Child(

@@ -23,7 +23,8 @@ final class SupervisorSocket {
         unlink(draftPath)
         guard address.withSockaddr({ bind(descriptor, $0, $1) }) == 0 else { throw SystemError("bind \(draftPath)") }
         defer { unlink(draftPath) }
-        guard listen(descriptor, 16) == 0 else { throw SystemError("listen") }
+        // Agents that find no room in the queue would take this supervisor for gone.
+        guard listen(descriptor, SOMAXCONN) == 0 else { throw SystemError("listen") }
         // link(2) makes the name for one process only.
         guard link(draftPath, directory.controlPath) == 0 else {
             if shim_errno() == EEXIST { return nil }
@@ -34,12 +35,17 @@ final class SupervisorSocket {
     /// Adds a connection that was there from the start.
     func add(_ link: FileDescriptor) { links.append(link) }
 
+    /// How many connections are served at once; further ones wait.
+    private static let linkLimit = 16
+
     /// What to wait for.
-    var descriptors: [Int32] { (listener.map { [$0.number] } ?? []) + links.map(\.number) }
+    var descriptors: [Int32] {
+        (links.count < Self.linkLimit ? listener.map { [$0.number] } ?? [] : []) + links.map(\.number)
+    }
 
     /// Serves what has come; whether anybody poked.
     func serve() -> Bool {
-        while let listener, links.count < 16 {
+        while let listener, links.count < Self.linkLimit {
             let descriptor = retrying { shim_accept(listener.number) }
             guard descriptor >= 0 else { break }
             links.append(FileDescriptor(owning: descriptor))

@@ -43,9 +43,78 @@ enum ThreadCall {
         _ = try function("setfsuid", as: (@convention(c) (uid_t) -> Int32).self)(user)
     }
 
+    /// Makes this thread another user's, for good: the system call itself, which the C library spreads to all threads.
+    static func becomeUser(_ user: uid_t) throws {
+        #if arch(x86_64)
+            let number = 117
+        #elseif arch(arm64)
+            let number = 147
+        #else
+            let number = 208
+        #endif
+        let call = try function("syscall", as: (@convention(c) (Int, Int, Int, Int) -> Int).self)
+        let id = Int(user)
+        guard call(number, id, id, id) == 0 else {
+            throw TestFailure("setresuid: \(systemMessage(shim_errno()))")
+        }
+    }
+
     private static func function<F>(_ name: String, as type: F.Type) throws -> F {
         guard let symbol = dlsym(nil, name) else { throw TestFailure("no \(name) in the C library") }
         return unsafeBitCast(symbol, to: type)
+    }
+}
+
+/// A process that was started for a test. It is ended with this value, if it has not ended before.
+final class ChildProcess: Sendable {
+    /// How a process ended.
+    struct End: Equatable, Sendable {
+        /// The wait status.
+        let status: Int32
+
+        /// `nil` when a signal ended it.
+        var exitCode: Int32? { shim_exited(status) != 0 ? shim_exit_code(status) : nil }
+        /// `nil` when it ended by itself.
+        var signal: Int32? { shim_term_signal(status) != 0 ? shim_term_signal(status) : nil }
+    }
+
+    let pid: pid_t
+    private let known = Lock<End?>(nil)
+
+    init(_ pid: pid_t) { self.pid = pid }
+
+    deinit { destroy() }
+
+    /// Ends it before the end of this value, which may come any time after its last use.
+    func destroy() {
+        known.with { known in
+            guard known == nil else { return }
+            kill(pid, SIGKILL)
+            var status: Int32 = 0
+            if waitpid(pid, &status, 0) == pid { known = End(status: status) }
+        }
+    }
+
+    /// How it ended; `nil` while it has not.
+    var ended: End? {
+        known.with { known in
+            var status: Int32 = 0
+            if known == nil, waitpid(pid, &status, WNOHANG) == pid { known = End(status: status) }
+            return known
+        }
+    }
+
+    /// Waits for its end.
+    @discardableResult
+    func end(within limit: Duration = .seconds(60)) async throws -> End {
+        try await until("process \(pid) has ended", within: limit) { ended != nil }
+        guard let ended else { throw TestFailure("process \(pid) has not ended") }
+        return ended
+    }
+
+    /// Sends it a signal, unless it has ended.
+    func send(_ signal: Int32) {
+        if ended == nil { kill(pid, signal) }
     }
 }
 
@@ -59,12 +128,23 @@ final class TestFolder: Sendable {
         guard mkdir(path, 0o711) == 0, chmod(path, 0o711) == 0 else { throw SystemError("mkdir \(path)") }
     }
 
-    deinit { try? PosixFiles().remove(path) }
+    deinit { remove() }
+
+    /// Removes it before the end of this value, which may come any time after its last use.
+    func remove() { try? PosixFiles().remove(path) }
 
     static func / (folder: TestFolder, name: String) -> String { folder.path + "/" + name }
 
     func write(_ text: String, to name: String) throws {
         try Data(text.utf8).write(to: URL(filePath: self / name))
+    }
+
+    /// Writes an executable file that this process has never had open for writing: a child of another test, just
+    /// forked, could have it open, too, and keep it from being run (ETXTBSY).
+    func writeProgram(_ text: String, to name: String) throws {
+        let script = "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\""
+        let result = try Subprocess.run("/bin/sh", ["-c", script, "sh", text, self / name])
+        guard result.exitCode == 0 else { throw TestFailure("the program \(name) cannot be written") }
     }
 
     func text(of name: String) -> String {
@@ -80,6 +160,8 @@ final class TestFolder: Sendable {
 final class TinyDisk: Sendable {
     let path: String
     private let folder: TestFolder
+    /// MNT_DETACH.
+    private static let detach: Int32 = 2
 
     /// - Parameter size: in bytes, rounded up to whole pages.
     init(size: Int) throws {
@@ -89,7 +171,13 @@ final class TinyDisk: Sendable {
         guard mount("tmpfs", path, "tmpfs", 0, "size=\(size),mode=711") == 0 else { throw SystemError("mount") }
     }
 
-    deinit { umount2(path, 2 /* MNT_DETACH */) }
+    deinit { remove() }
+
+    /// Removes it before the end of this value, which may come any time after its last use.
+    func remove() {
+        umount2(path, Self.detach)
+        folder.remove()
+    }
 
     /// Writes until nothing more fits; the name of the file that holds the room.
     @discardableResult
@@ -106,6 +194,7 @@ final class TinyDisk: Sendable {
 final class TestUser: Sendable {
     let name: String
     let groups: [String]
+    private let removed = Lock(false)
 
     init(extraGroups count: Int) throws {
         let name = "plx\(UInt32.random(in: 0...UInt32.max))"
@@ -117,7 +206,16 @@ final class TestUser: Sendable {
         try Self.account("useradd", "-M", "-U", "-s", "/bin/sh", "-d", "/nonexistent/\(name)", membership, name)
     }
 
-    deinit {
+    deinit { remove() }
+
+    /// Removes it before the end of this value, which may come any time after its last use.
+    func remove() {
+        guard
+            removed.with({ removed in
+                defer { removed = true }
+                return !removed
+            })
+        else { return }
         try? Self.account("userdel", name)
         for group in groups { try? Self.account("groupdel", group) }
     }

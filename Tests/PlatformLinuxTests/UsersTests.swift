@@ -117,8 +117,10 @@ import Testing
 
     @Test(
         arguments: [
-            "root:x:0:0:root:/root:/bin/sh", "root:", ":", "root\n", "\nroot", "root\nnobody", "ro\u{0}ot", "root\r",
-            "plx-nobody-is-called-this", "-i", "--help", "-s files", "$(id)", "root ", " root", "ROOT", "root/", "*", "#",
+            "root:x:0:0:root:/root:/bin/sh", "root:", "root\u{0}", "root\u{0}x", ":", "root\n", "\nroot",
+            "root\nnobody", "ro\u{0}ot", "root\r",
+            "plx-nobody-is-called-this", "-i", "--help", "-s files", "$(id)", "root ", " root", "ROOT", "root/", "*",
+            "#",
             String(repeating: "a", count: 10_000),
         ]
     )
@@ -192,6 +194,7 @@ import Testing
     @Test(.enabled(if: isRoot, "only root can add users"))
     func supplementaryGroupsAreAllThere() throws {
         let account = try TestUser(extraGroups: 3)
+        defer { account.remove() }
         let gids = try account.groups.map { try #require(getgrnam($0)).pointee.gr_gid }
         let entry = try #require(getpwnam(account.name)).pointee
         let user = try #require(try LinuxUsers().lookup(account.name))
@@ -209,6 +212,7 @@ import Testing
     )
     func groupsOfNameServicesAreAskedFor(_ switches: String) throws {
         let account = try TestUser(extraGroups: 2)
+        defer { account.remove() }
         let entry = try #require(getpwnam(account.name)).pointee
         try etc.write("\(account.name):x:\(entry.pw_uid):\(entry.pw_gid)::/a:/bin/sh\n", to: "passwd")
         try etc.write("", to: "group")

@@ -3,6 +3,7 @@
 final class Endpoints {
     private let platform: any Platform
     private let config: Config
+    private let metadata: MetadataService
     private var invokeIndex = 0
     private var notifyIndex = 0
     private let regionGate = Gate(width: 1)
@@ -12,6 +13,7 @@ final class Endpoints {
     init(platform: any Platform, config: Config) {
         self.platform = platform
         self.config = config
+        metadata = MetadataService(platform: platform)
     }
 
     func invokeURL() async -> String {
@@ -59,21 +61,9 @@ final class Endpoints {
         guard let registered = config.registration?.region, !registered.isEmpty else { return nil }
         await regionGate.run {
             guard !regionAsked else { return }
-            region = await metadata("/latest/meta-data/placement/region")
+            region = await metadata.get("/latest/meta-data/placement/region")
             regionAsked = true
         }
         return registered == region ? nil : registered
-    }
-
-    /// Asks the metadata service; `nil` when it does not answer within 3 s.
-    private func metadata(_ path: String) async -> String? {
-        let server = isMocked ? "http://mock-server:8000" : "http://metadata.tencentyun.com"
-        var request = HTTPRequest(.get, server + path)
-        request.timeout = .seconds(3)
-        request.connectTimeout = .seconds(3)
-        request.responseLimit = 64 << 10
-        guard let response = try? await platform.transport.send(request), response.status == 200 else { return nil }
-        let text = String(decoding: response.body, as: UTF8.self)
-        return text.isEmpty ? nil : text
     }
 }

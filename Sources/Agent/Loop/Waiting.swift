@@ -26,11 +26,13 @@ public final class Wakeup {
 
     /// Waits for a signal, `atMost` so long (`nil`: for ever). Whether there was one.
     public func wait(atMost limit: Duration? = nil) async -> Bool {
-        if signalled {
-            signalled = false
-            return true
-        }
-        return await withUnsafeContinuation { continuation in
+        await withUnsafeContinuation { continuation in
+            // Looked at in here: on its way a task of another executor may let others run.
+            guard !signalled else {
+                signalled = false
+                continuation.resume(returning: true)
+                return
+            }
             waiter = continuation
             if let limit { timer = EventLoop.shared.schedule(after: limit) { self.resume(false) } }
         }
@@ -87,15 +89,17 @@ public final class Gate {
     }
 
     private func enter(_ ticket: Ticket) async {
-        if free > 0 {
-            free -= 1
-            ticket.holdsPlace = true
-            return
-        }
-        if ticket.isAdmitted { return }
         await withUnsafeContinuation { continuation in
-            ticket.waiter = continuation
-            queue.append(ticket)
+            if free > 0 {
+                free -= 1
+                ticket.holdsPlace = true
+                continuation.resume()
+            } else if ticket.isAdmitted {
+                continuation.resume()
+            } else {
+                ticket.waiter = continuation
+                queue.append(ticket)
+            }
         }
     }
 

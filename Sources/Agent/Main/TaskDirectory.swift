@@ -88,6 +88,9 @@ public struct TaskDirectory: Sendable {
     /// Removes the stored output.
     func dropOutput() { try? files.remove(outputPath) }
 
+    /// Whether the script's output has a file, as it has from the script's start on.
+    var hasOutput: Bool { files.exists(outputPath) }
+
     /// Stored output; fewer bytes than `count` when there are no more.
     func output(from offset: Int64, count: Int) throws(FileError) -> [UInt8] {
         try files.read(outputPath, offset: offset, count: count)

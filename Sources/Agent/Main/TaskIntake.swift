@@ -4,6 +4,8 @@ struct TaskIntake: Sendable {
     static let defaultTimeout: Int64 = 60
     /// Ten years: a longer limit is none, and stays clear of the ends of the numbers.
     private static let longestTimeout: Int64 = 10 * 366 * 24 * 3600
+    /// The most output that is kept of a task whose whole output goes to object storage, in bytes.
+    static let wholeOutputLimit: Int64 = 1 << 30
 
     let platform: any Platform
 
@@ -33,7 +35,7 @@ struct TaskIntake: Sendable {
             workingDirectory: description.workingDirectory,
             timeoutSeconds: description.timeout > 0
                 ? min(description.timeout, Self.longestTimeout) : Self.defaultTimeout,
-            outputLimit: Int64(Chunker.uploadLimit),
+            outputLimit: description.cosBucketURL.isEmpty ? Int64(Chunker.uploadLimit) : Self.wholeOutputLimit,
             cosBucketURL: description.cosBucketURL,
             cosBucketPrefix: description.cosBucketPrefix,
             bootID: platform.machine.bootID

@@ -24,6 +24,8 @@ struct TaskProgress: Equatable, Sendable {
         case chunkPlanned(Chunk)
         case chunkSettled(index: Int64)
         case dropReported
+        /// The whole output was uploaded, or never will be.
+        case outputSettled(OutputUpload.Outcome)
     }
 
     private(set) var start = Start.notSent
@@ -35,6 +37,8 @@ struct TaskProgress: Equatable, Sendable {
     private(set) var nextOffset: Int64 = 0
     /// Whether the chunk that carries the count of dropped bytes is settled.
     private(set) var dropReported = false
+    /// What became of the whole output; `nil` as long as that is open, or nobody wants it.
+    private(set) var output: OutputUpload.Outcome?
 
     mutating func note(_ entry: Entry) {
         switch entry {
@@ -55,6 +59,8 @@ struct TaskProgress: Equatable, Sendable {
             guard !dropReported else { return }
             dropReported = true
             nextIndex += 1
+        case .outputSettled(let outcome):
+            output = output ?? outcome
         }
     }
 }
@@ -82,6 +88,8 @@ extension TaskProgress.Entry {
             case .chunkPlanned(let chunk): "chunk \(chunk.index) \(chunk.offset) \(chunk.length)"
             case .chunkSettled(let index): "settled \(index)"
             case .dropReported: "drop reported"
+            case .outputSettled(.stored(let url)): "output stored \(Base64.encode(url.utf8))"
+            case .outputSettled(.failed(let reason)): "output failed \(Base64.encode(reason.utf8))"
             }
         return Array("\n\(words) .\n".utf8)
     }
@@ -102,6 +110,14 @@ extension TaskProgress.Entry {
             guard let index = Int64(words[1]) else { return nil }
             self = .chunkSettled(index: index)
         case ("drop", 2) where words[1] == "reported": self = .dropReported
+        case ("output", 3):
+            guard let bytes = try? Base64.decode(String(words[2])) else { return nil }
+            let text = String(decoding: bytes, as: UTF8.self)
+            switch words[1] {
+            case "stored": self = .outputSettled(.stored(url: text))
+            case "failed": self = .outputSettled(.failed(reason: text))
+            default: return nil
+            }
         default: return nil
         }
     }

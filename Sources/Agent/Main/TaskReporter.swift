@@ -124,6 +124,9 @@ final class TaskReporter {
 
     // MARK: - The end
 
+    /// Notes what became of the whole output, for the report of the end.
+    func settleOutput(_ outcome: OutputUpload.Outcome) { note(.outputSettled(outcome)) }
+
     /// Reports how many bytes were not uploaded, if any, and how the task ended.
     func reportEnd(_ exit: TaskExit) async {
         let dropped = exit.outputBytes - progress.nextOffset
@@ -139,6 +142,12 @@ final class TaskReporter {
             )
             note(.dropReported)
         }
+        var (url, failure) = ("", "")
+        switch progress.output {
+        case .stored(let address): url = address
+        case .failed(let reason): failure = reason
+        case nil: break
+        }
         await deliver(
             "ReportTaskFinish",
             [
@@ -148,8 +157,8 @@ final class TaskReporter {
                 "ErrorInfo": .string(exit.errorInfo),
                 "ExitCode": .integer(exit.exitCode),
                 "FinalLogIndex": progress.nextIndex > 0 ? .integer(progress.nextIndex - 1) : nil,
-                "OutputUrl": "",
-                "OutputUploadCOSErrorInfo": "",
+                "OutputUrl": .string(url),
+                "OutputUploadCOSErrorInfo": .string(failure),
             ]
         )
     }

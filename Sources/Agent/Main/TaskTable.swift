@@ -10,19 +10,29 @@ final class TaskTable {
     private let api: InvokeAPI
     private let log: Log
     private let slots: Gate
+    private let outputUpload: OutputUpload
     private var workers: [String: TaskWorker] = [:]
-    private var waiting = WaitingOutput()
+    private var waiting: WaitingOutput
     /// Tasks that are being written down, and whether they were cancelled meanwhile.
     private var accepting: [String: Bool] = [:]
     /// Tasks that are over, but whose tombstone the disk did not take.
     private var unburied: Set<String> = []
 
-    init(platform: any Platform, store: TaskStore, api: InvokeAPI, log: Log, slots: Int = defaultSlots) {
+    init(
+        platform: any Platform,
+        store: TaskStore,
+        api: InvokeAPI,
+        log: Log,
+        slots: Int = defaultSlots,
+        waitingLimit: Int64 = WaitingOutput.defaultLimit
+    ) {
         self.platform = platform
         self.store = store
         self.api = api
         self.log = log
         self.slots = Gate(width: slots)
+        waiting = WaitingOutput(limit: waitingLimit)
+        outputUpload = OutputUpload(platform: platform, api: api, log: log)
         intake = TaskIntake(platform: platform)
     }
 
@@ -105,6 +115,7 @@ final class TaskTable {
             directory: store.directory(of: record.id),
             platform: platform,
             api: api,
+            outputUpload: outputUpload,
             slots: slots,
             log: log,
             progress: progress,

@@ -22,10 +22,12 @@ final class TaskWorker {
     private let hasEnded: @LoopActor () -> Void
     private let log: Log
     private let reporter: TaskReporter
+    private let outputUpload: OutputUpload
     private let wakeup = Wakeup()
     private var link: (any SupervisorLink)?
 
     /// - Parameters:
+    ///   - outputUpload: that of all tasks; without one the task has its own.
     ///   - progress: how far earlier agents have come.
     ///   - end: the end of a task that could not even be written down.
     ///   - hasEnded: called when the script has ended, and its reports may have to wait.
@@ -34,6 +36,7 @@ final class TaskWorker {
         directory: TaskDirectory,
         platform: any Platform,
         api: InvokeAPI,
+        outputUpload: OutputUpload? = nil,
         slots: Gate,
         log: Log,
         progress: TaskProgress = TaskProgress(),
@@ -49,6 +52,7 @@ final class TaskWorker {
         machine = platform.machine
         clock = platform.clock
         self.slots = slots
+        self.outputUpload = outputUpload ?? OutputUpload(platform: platform, api: api, log: log)
         self.log = log
         reporter = TaskReporter(
             id: record.id,
@@ -85,6 +89,8 @@ final class TaskWorker {
             await slots.run(ticket) { await supervise(adoption) }
             hasEnded()
             await start.value
+        } else {
+            hasEnded()
         }
         await reporter.settleStart()
         await report()
@@ -171,11 +177,13 @@ final class TaskWorker {
 
     // MARK: - The end
 
-    /// The stored output, which waits for the service, in bytes.
-    var waitingOutput: Int64 { directory.outputSize() }
+    /// The stored output, which waits for the service, in bytes. What is to go to object storage does not count: it has
+    /// a limit of its own (`TaskIntake.wholeOutputLimit`), and waits until its upload has ended.
+    var waitingOutput: Int64 { isOutputWanted ? 0 : directory.outputSize() }
 
     /// Gives the stored output up, as far as it is not uploaded, for want of room.
     func dropOutput() {
+        guard !isOutputWanted else { return }
         log.warning("task \(record.id): its waiting output is dropped, too much of it waits for the service")
         directory.dropOutput()
     }
@@ -183,8 +191,27 @@ final class TaskWorker {
     private func report() async {
         guard let exit else { return }
         await reporter.uploadOutput(exit: exit)
+        await settleOutput(exit)
         await reporter.reportEnd(exit)
         log.info("task \(record.id): \(exit.result.rawValue), exit code \(exit.exitCode), reported")
+    }
+
+    /// Whether the whole output is to go to object storage, and no agent has seen to it yet.
+    private var isOutputWanted: Bool { !record.cosBucketURL.isEmpty && reporter.progress.output == nil }
+
+    /// Uploads the whole output, where that is wanted.
+    private func settleOutput(_ exit: TaskExit) async {
+        guard isOutputWanted, exit.result != .startFailed else { return }
+        guard directory.hasOutput else {
+            // Nothing to upload, unless something was there.
+            if exit.outputBytes > 0 { reporter.settleOutput(.failed(reason: "the output is gone from the disk")) }
+            return
+        }
+        let size = directory.outputSize()
+        let outcome = await outputUpload.run(record, from: directory.outputPath)
+        reporter.settleOutput(outcome)
+        guard case .stored = outcome else { return }
+        log.info("task \(record.id): its output was uploaded, \(size) of \(exit.outputBytes) bytes")
     }
 
     /// How the task ended; `nil` while it has not.

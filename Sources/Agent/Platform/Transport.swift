@@ -14,6 +14,7 @@ public struct HTTPRequest: Sendable {
     public enum Method: String, Sendable {
         case get = "GET"
         case post = "POST"
+        case put = "PUT"
     }
 
     public var method: Method
@@ -71,6 +72,11 @@ public protocol Transport: AnyObject, Sendable {
     /// As `send`, but the body of a 2xx reply goes to the file at `path` (created or replaced, mode 0600; removed when
     /// the exchange fails) and the response's body is empty.
     func download(_ request: HTTPRequest, to path: String) async throws(TransportError) -> HTTPResponse
+
+    /// As `send`, but the body is the file at `path`, as long as it is when this is called; it is sent bit by bit, and
+    /// `Content-Length` says how long it is. `timeout` does not hold: an upload ends when it makes no headway, with
+    /// less than 1 KiB/s for 60 s.
+    func upload(_ request: HTTPRequest, from path: String) async throws(TransportError) -> HTTPResponse
 
     /// Opens a WebSocket (RFC 6455) to a `ws:` or `wss:` address with these extra headers on the upgrade.
     func openWebSocket(url: String, headers: [HTTPHeader], timeout: Duration) async throws(TransportError)

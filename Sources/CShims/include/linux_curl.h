@@ -47,6 +47,8 @@ CURLcode shim_curl_set_long(void *easy, CURLoption option, long value);
 CURLcode shim_curl_set_offset(void *easy, CURLoption option, curl_off_t value);
 CURLcode shim_curl_set_pointer(void *easy, CURLoption option, const void *value);
 CURLcode shim_curl_set_write(void *easy, curl_write_callback function);
+CURLcode shim_curl_set_read(void *easy, curl_read_callback function);
+CURLcode shim_curl_set_seek(void *easy, curl_seek_callback function);
 CURLcode shim_curl_set_sockopt(void *easy, curl_sockopt_callback function);
 CURLcode shim_curl_set_closesocket(void *easy, curl_closesocket_callback function);
 

@@ -52,6 +52,7 @@ static inline void shim_ignore_signal(int number) { signal(number, SIG_IGN); }
 static inline void shim_default_signal(int number) { signal(number, SIG_DFL); }
 
 static inline int shim_is_directory(mode_t mode) { return S_ISDIR(mode); }
+static inline int shim_is_regular(mode_t mode) { return S_ISREG(mode); }
 static inline int shim_is_socket(mode_t mode) { return S_ISSOCK(mode); }
 static inline int shim_exited(int status) { return WIFEXITED(status); }
 static inline int shim_exit_code(int status) { return WEXITSTATUS(status); }

@@ -30,7 +30,7 @@ struct KeepaliveTests {
         let arguments = [program, "--testing-library", "swift-testing", "--filter", "inNamespace"]
         try Namespaces.ip(
             ["netns", "exec", namespaces.client] + arguments,
-            environment: [Namespaces.variable: namespaces.server]
+            environment: [Namespaces.variable: namespaces.server, "no_proxy": "*"]
         )
     }
 

@@ -1,0 +1,39 @@
+# Where everything that can be made again is kept.
+
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/tat-agent
+LOGS=$CACHE/logs/$(date -u +%Y%m%d-%H%M%S)-$$
+TEMPORARIES=()
+trap '((${#TEMPORARIES[@]})) && rm -rf "${TEMPORARIES[@]}"' EXIT
+
+# A folder beside its destination, removed at exit unless it was renamed by then. Sets TEMPORARY.
+temporary_folder() { # parent
+    mkdir -p "$1" || die "cannot write to $1: point XDG_CACHE_HOME to a folder you can write to."
+    TEMPORARY=$(mktemp -d "$1/.building.XXXXXX")
+    chmod 755 "$TEMPORARY"
+    TEMPORARIES+=("$TEMPORARY")
+}
+
+# One builder at a time for each part of the cache; a second one waits and then finds the result.
+lock_cache() { # name
+    mkdir -p "$CACHE/locks" || die "cannot write to $CACHE: point XDG_CACHE_HOME to a folder you can write to."
+    exec {LOCK}>"$CACHE/locks/$1"
+    flock --nonblock "$LOCK" || { note "waiting for another build of $1"; flock "$LOCK"; }
+}
+
+# The first 16 digits of a hash over words and the names and contents of files.
+key_of() { # words... -- files...
+    local words=() file
+    while [[ $1 != -- ]]; do words+=("$1"); shift; done
+    shift
+    {
+        printf '%s\n' "${words[@]}"
+        for file in "$@"; do printf '%s\n' "${file#"$CROSS"/}"; cat "$file"; done
+    } | sha256sum | cut -c1-16
+}
+
+need_space() { # MiB
+    local free
+    mkdir -p "$CACHE" || die "cannot write to $CACHE: point XDG_CACHE_HOME to a folder you can write to."
+    free=$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')
+    ((free >= $1)) || die "$CACHE has $free MiB free and this needs $1: free some, or point XDG_CACHE_HOME elsewhere."
+}

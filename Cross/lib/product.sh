@@ -1,0 +1,36 @@
+# A product of this package for a target, with the libraries of its SDK inside.
+
+PACKAGE=${PACKAGE:-$(dirname "$CROSS")}
+
+output_folder() { printf '%s\n' "${CROSS_OUTPUT:-$PACKAGE/.build/cross}/$TARGET"; }
+
+build_product() { # product
+    local output scratch flags=() flag
+    output=$(output_folder)
+    scratch=$output/scratch
+    # Paths of this machine stay out of the executable, so that it does not depend on where it was built.
+    for flag in "$scratch=build" "$PACKAGE=." "$BUNDLE=sdk" "$TOOLCHAIN=toolchain"; do
+        flags+=(-Xswiftc -file-prefix-map -Xswiftc "$flag" -Xcc "-ffile-prefix-map=$flag")
+    done
+    flags+=(-Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs)
+    [[ $PLATFORM == linux ]] && flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
+    for flag in ${STATIC_LIBRARIES:-}; do flags+=(-Xlinker "$flag"); done
+    swift_build "$PACKAGE" "$(dirname "$BUNDLE")" "$scratch" "$1" "${flags[@]}"
+    split_symbols "$(swift_product "$scratch" "$1")" "$output/$1$SUFFIX"
+}
+
+# By what goes in, not by what comes out: the compiler's own hashes, which are stripped, differ from one build to the next.
+build_id() {
+    (cd "$PACKAGE" && find Package.swift Sources -type f | sort | xargs sha256sum; basename "$(dirname "$BUNDLE")") |
+        sha256sum | cut -c1-40
+}
+
+# The symbols go to a file beside the executable, which names it.
+split_symbols() { # built executable, destination
+    local objcopy=$TOOLCHAIN/bin/llvm-objcopy
+    "$objcopy" --only-keep-debug "$1" "$2.debug"
+    "$objcopy" --strip-all --remove-section=.comment --remove-section=.swift_modhash "$1" "$2.new"
+    (cd "$(dirname "$2")" && "$objcopy" --add-gnu-debuglink="$(basename "$2").debug" "$(basename "$2").new")
+    mv "$2.new" "$2"
+    ls -l "$2"
+}

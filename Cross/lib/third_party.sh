@@ -1,0 +1,20 @@
+# Upstream tarballs of the distribution's source packages, for the parts that are built here.
+
+# Sets SOURCE_TARBALL, downloaded at most once; apt has checked it against the signed lists.
+require_source() { # package, suite
+    local folder=$CACHE/download/$1-$2
+    if [[ ! -f $folder/whole ]]; then
+        rm -rf "$folder"
+        step "package lists of $2" mirror_update "$2" amd64
+        step "download of $1" mirror_source "$2" "$folder" "$1"
+        touch "$folder/whole"
+    fi
+    SOURCE_TARBALL=$(find "$folder" -name "$1_*.orig.tar.*" -not -name '*.asc' | sort -V | tail -n 1)
+    [[ $SOURCE_TARBALL ]] || die "$folder has no tarball of $1: remove that folder and run this again."
+}
+
+# The line that names it in the list of parts: name, version, checksum.
+source_line() { # package
+    printf '%s %s %s\n' "$1" "$(basename "$SOURCE_TARBALL" | sed "s/^$1_//;s/\.orig.*//")" \
+        "$(sha256sum <"$SOURCE_TARBALL" | cut -d' ' -f1)"
+}

@@ -1,0 +1,52 @@
+# Windows executables run here in Wine, in a root folder of its own: older distributions have no Wine that runs both widths.
+
+WINE_SUITE=trixie
+
+require_wine() {
+    WINE_ROOT=$CACHE/wine/$WINE_SUITE
+    [[ -f $WINE_ROOT/whole ]] && return
+    ((EUID == 0)) || die "Windows executables are tried in a root folder that only root can make: run this as root."
+    require_packages "$CROSS/packages.wine"
+    rm -rf "$WINE_ROOT"
+    step 'Wine: root folder' make_wine_root
+    step 'Wine: packages' install_wine
+    step 'Wine: first start' start_wine
+    touch "$WINE_ROOT/whole"
+}
+
+make_wine_root() {
+    debootstrap --variant=minbase --keyring="$(mirror_keyring)" "$WINE_SUITE" "$WINE_ROOT" "$(mirror_address)"
+    cp /etc/resolv.conf /etc/hosts "$WINE_ROOT/etc/"
+    apt-config dump | grep -i '^Acquire::.*proxy' >"$WINE_ROOT/etc/apt/apt.conf.d/90proxy" || true
+}
+
+install_wine() {
+    in_wine_root dpkg --add-architecture i386
+    in_wine_root apt-get -qq update
+    in_wine_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends wine wine64 wine32:i386
+    rm -rf "$WINE_ROOT"/var/cache/apt/archives/*.deb
+}
+
+start_wine() {
+    in_wine_root wine wineboot --init
+}
+
+# Runs a command in the root, with /proc there only as long as it runs.
+in_wine_root() {
+    unshare --mount --pid --fork sh -c 'mount -t proc proc "$0/proc" && exec timeout 600 chroot "$0" "$@"' \
+        "$WINE_ROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 XDG_RUNTIME_DIR=/tmp WINEDEBUG=-all \
+        WINEDLLOVERRIDES='mscoree=;mshtml=' "$@"
+}
+
+# Runs a Windows executable with arguments; what it prints has no carriage returns.
+run_in_wine() { # executable, arguments...
+    local program=$1 folder status=0
+    shift
+    require_wine
+    folder=$(mktemp -d "$WINE_ROOT/tmp/run.XXXXXX")
+    cp "$program" "$folder/"
+    in_wine_root wine "/tmp/${folder##*/}/$(basename "$program")" "$@" >"$folder/output" || status=$?
+    tr -d '\r' <"$folder/output"
+    rm -rf "$folder"
+    return "$status"
+}

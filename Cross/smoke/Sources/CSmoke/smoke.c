@@ -1,0 +1,3 @@
+#include "CSmoke.h"
+
+int smoke_pointer_bits(void) { return (int)(8 * sizeof(void *)); }

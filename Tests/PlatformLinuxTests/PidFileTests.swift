@@ -1,0 +1,69 @@
+import CShims
+import Foundation
+import Testing
+
+@testable import PlatformLinux
+
+@Suite struct PidFileTests {
+    private let folder: TestFolder
+
+    init() throws { folder = try TestFolder() }
+
+    @Test func theHolderWritesItsProcessID() throws {
+        try folder.write("123456789 of an earlier one\n", to: "pid")
+        let file = try PidFile(path: folder / "pid")
+        #expect(folder.text(of: "pid") == "\(getpid())\n")
+        withExtendedLifetime(file) {}
+    }
+
+    @Test func theSecondIsToldWhoHoldsIt() throws {
+        let first = try PidFile(path: folder / "pid")
+        for _ in 0..<2 {
+            do {
+                _ = try PidFile(path: folder / "pid")
+                Issue.record("two hold the lock")
+            } catch let error as PidFile.Taken {
+                #expect(error.processID == "\(getpid())")
+                #expect(error.description.contains("process \(getpid())"))
+                #expect(error.description.contains(folder / "pid"))
+            }
+        }
+        #expect(folder.text(of: "pid") == "\(getpid())\n", "the loser has left the file as it was")
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func theLockIsFreeWhenItsHolderIsGone() throws {
+        for _ in 0..<3 {
+            let file = try PidFile(path: folder / "pid")
+            withExtendedLifetime(file) {}
+        }
+    }
+
+    /// A child of the holder must not hold the lock on.
+    @Test func childrenDoNotHoldIt() throws {
+        let child = try hold()
+        defer { child.destroy() }
+        #expect(child.ended == nil)
+        _ = try PidFile(path: folder / "pid")
+    }
+
+    private func hold() throws -> ChildProcess {
+        let file = try PidFile(path: folder / "pid")
+        defer { withExtendedLifetime(file) {} }
+        let null = try FileDescriptor.null()
+        let child = Child(
+            path: "/bin/sleep",
+            arguments: ["sleep", "1000"],
+            environment: [],
+            input: null,
+            output: null,
+            error: null
+        )
+        return ChildProcess(try child.spawn())
+    }
+
+    @Test func whereNoFileCanBeThereIsNoLock() {
+        #expect(throws: SystemError.self) { try PidFile(path: folder / "none/pid") }
+        #expect(throws: SystemError.self) { try PidFile(path: folder.path) }
+    }
+}
