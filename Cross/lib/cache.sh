@@ -8,6 +8,8 @@ trap '((${#TEMPORARIES[@]})) && rm -rf "${TEMPORARIES[@]}"' EXIT
 # A folder beside its destination, removed at exit unless it was renamed by then. Sets TEMPORARY.
 temporary_folder() { # parent
     mkdir -p "$1" || die "cannot write to $1: point XDG_CACHE_HOME to a folder you can write to."
+    # What a killed builder left.
+    find "$1" -maxdepth 1 -name '.building.*' -mmin +600 -exec rm -rf {} +
     TEMPORARY=$(mktemp -d "$1/.building.XXXXXX")
     chmod 755 "$TEMPORARY"
     TEMPORARIES+=("$TEMPORARY")

@@ -104,18 +104,24 @@ import Testing
 
     @Test func theLimitOfAnEndedWaitDoesNotEndTheNext() async throws {
         try await onLoop {
-            // On a busy machine the limit may pass before the signal; then a longer one has to do.
-            for limit in [100, 1000, 10_000].map(Duration.milliseconds) {
+            // On a busy machine the limit may pass before the next wait; then a longer one has to do.
+            for limit in [100, 400, 1600, 6400].map(Duration.milliseconds) {
+                let begin = ContinuousClock.now
                 let wakeup = Wakeup()
                 var first: Bool?
-                spawn { first = await wakeup.wait(atMost: limit) }
-                await sleep(for: .zero)
+                var hasBegun = false
+                spawn {
+                    hasBegun = true
+                    first = await wakeup.wait(atMost: limit)
+                }
+                while !hasBegun { await Task.yield() }
                 wakeup.signal()
                 try await eventually { first != nil }
-                if first == false { continue }
                 let start = ContinuousClock.now
-                #expect(await wakeup.wait(atMost: limit * 2) == false)
-                #expect(ContinuousClock.now - start >= limit * 2)
+                guard start - begin < limit / 2 else { continue }
+                #expect(first == true)
+                #expect(await wakeup.wait(atMost: limit * 5 / 4) == false)
+                #expect(ContinuousClock.now - start >= limit * 5 / 4)
                 return
             }
             Issue.record("the signal was always late")

@@ -165,7 +165,7 @@ struct ProcessTests {
             #expect(answer.text.hasPrefix("tat_agent: "))
             #expect(answer.text.contains(lab.agent.state))
             #expect(lab.agent.log.contains("ERROR the agent cannot start: "))
-            #expect(lab.agent.processes().isEmpty)
+            try await eventually("no process is left") { lab.agent.processes().isEmpty }
         }
     }
 
