@@ -30,7 +30,7 @@ format: ## Format all Swift files in place.
 	swift format -i -r $(SOURCES)
 
 test: deps ## Run all tests.
-	swift test --scratch-path $(SCRATCH) $(TEST_FLAGS)
+	scripts/test.sh $(SCRATCH) $(TEST_FLAGS)
 
 fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS (60).
 	Tests/Fuzz/run.sh $(FUZZ_SECONDS)

@@ -90,13 +90,22 @@ public final class LinuxLauncher: Launcher {
     }
 
     public func adopt(directory: String) -> Adoption {
-        guard let folder = try? FileDescriptor.open(directory, O_RDONLY | O_DIRECTORY),
-            let address = UnixAddress(in: folder, name: "control"),
-            let socket = try? Self.unixSocket()
-        else { return PosixFiles().exists(directory + "/control") ? .gone : .unclaimed }
-        let result = address.withSockaddr { pointer, size in retrying { connect(socket.number, pointer, size) } }
-        if result == 0, let link = try? LinuxSupervisorLink(socket: socket, poller: poller) { return .alive(link) }
-        return shim_errno() == ENOENT ? .unclaimed : .gone
+        do {
+            let folder = try FileDescriptor.open(directory, O_RDONLY | O_DIRECTORY)
+            let socket = try Self.unixSocket()
+            guard let address = UnixAddress(in: folder, name: "control") else { return .unclaimed }
+            guard address.withSockaddr({ address, size in retrying { connect(socket.number, address, size) } }) == 0
+            else {
+                throw SystemError("connect \(directory)/control")
+            }
+            return .alive(try LinuxSupervisorLink(socket: socket, poller: poller))
+        } catch let error as SystemError where error.code == ENOENT {
+            return .unclaimed
+        } catch let error as SystemError where error.code == ECONNREFUSED {
+            return .gone
+        } catch {
+            return .unknown("\(error)")
+        }
     }
 
     public nonisolated func endOrphans(of taskID: String) -> Int {

@@ -80,17 +80,36 @@ struct ProcessTree {
     }
 
     private static func descendants() -> Set<pid_t> {
+        var found: Set<pid_t> = []
+        // What flees becomes this process' own child, and is there only for a moment: a look at every process may take
+        // longer, on a busy machine every time.
+        let children = hasLists ? listedChildren(of:) : scannedChildren()
+        var open = [getpid()]
+        while let next = open.popLast() {
+            for child in children(next) where found.insert(child).inserted { open.append(child) }
+        }
+        return found
+    }
+
+    /// Whether the kernel lists the children of a process (CONFIG_PROC_CHILDREN).
+    private static let hasLists = access("/proc/self/task/\(getpid())/children", R_OK) == 0
+
+    /// Those that each of its threads has started or taken over.
+    private static func listedChildren(of pid: pid_t) -> [pid_t] {
+        let threads = (try? PosixFiles().list("/proc/\(pid)/task")) ?? []
+        return threads.flatMap { thread in
+            let list = (try? PosixFiles().read("/proc/\(pid)/task/\(thread)/children", limit: 1 << 20)) ?? []
+            return String(decoding: list, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
+        }
+    }
+
+    private static func scannedChildren() -> (pid_t) -> [pid_t] {
         var children: [pid_t: [pid_t]] = [:]
         for name in (try? PosixFiles().list("/proc")) ?? [] {
             guard let pid = pid_t(name), let parent = parent(of: pid) else { continue }
             children[parent, default: []].append(pid)
         }
-        var found: Set<pid_t> = []
-        var open = [getpid()]
-        while let next = open.popLast() {
-            for child in children[next] ?? [] where found.insert(child).inserted { open.append(child) }
-        }
-        return found
+        return { children[$0] ?? [] }
     }
 
     private static func parent(of pid: pid_t) -> pid_t? {

@@ -141,6 +141,7 @@ import Testing
             let pid = try #require(pid_t(try await task.line("pid")))
             #expect(getsid(pid) == pid)
             #expect(processStatus(pid, "Name") == "tat_agent")
+            #expect((processStatus(pid, "PPid") == "\(getpid())") == again, "a second start is not left to the nursery")
             let memory = processStatus(pid, "RssAnon") ?? "unknown"
             print("a supervisor's RssAnon: \(memory) (debug build, \(again ? "started by itself" : "forked"))")
             try task.signal("go")

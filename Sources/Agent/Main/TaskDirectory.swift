@@ -55,14 +55,23 @@ public struct TaskDirectory: Sendable {
         try files.publish(recordPath, record.encoded + [UInt8(ascii: "\n")])
     }
 
-    /// How the task ended; `nil` while it has not.
-    public func exit() -> TaskExit? {
-        (try? files.read(exitPath, limit: TaskExit.sizeLimit)).flatMap(TaskExit.init(decoding:))
+    /// How the task ended; `nil` while it has not, and where that cannot be read now.
+    public func exit() -> TaskExit? { try? readExit() }
+
+    /// How the task ended; `nil` while it has not, also where a power failure left less than a whole record. Throws when
+    /// that cannot be told now.
+    func readExit() throws(FileError) -> TaskExit? {
+        do throws(FileError) {
+            return TaskExit(decoding: try files.read(exitPath, limit: TaskExit.sizeLimit))
+        } catch {
+            guard error.kind == .notFound || error.kind == .tooLarge else { throw error }
+            return nil
+        }
     }
 
     /// Records durably how the task ended. The first record stands.
     public func end(_ exit: TaskExit) throws(FileError) {
-        guard self.exit() == nil else { return }
+        guard try readExit() == nil else { return }
         try files.publish(exitPath, exit.encoded)
     }
 

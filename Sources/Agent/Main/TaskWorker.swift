@@ -102,6 +102,9 @@ final class TaskWorker {
     /// How often a supervisor that ended before it claimed the task is followed by another.
     private static let launchAttempts = 3
 
+    /// How long what cannot be told now is left alone.
+    private static let patience = Duration.seconds(1)
+
     /// Follows the task until its exit is known, uploading output on the way.
     private func supervise(_ adoption: Adoption) async {
         var adoption = adoption
@@ -111,8 +114,10 @@ final class TaskWorker {
             case .alive(let link):
                 await follow(link)
             case .gone:
-                // Its last act may have been the exit, just after we looked.
-                if exit == nil { await loseSupervisor() }
+                await loseSupervisor()
+            case .unknown(let reason):
+                log.error("task \(record.id): its supervisor cannot be asked: \(reason)")
+                await sleep(for: Self.patience)
             case .unclaimed:
                 if directory.isCancelled {
                     end(TaskExit(.terminated, finishedAt: now))
@@ -133,6 +138,13 @@ final class TaskWorker {
     /// The supervisor was killed, or everything was by a restart of the machine: what it left behind is ended, and
     /// nobody knows how the script would have.
     private func loseSupervisor() async {
+        do throws(FileError) {
+            // Its last act may have been the exit, just after we looked.
+            if try directory.readExit() != nil { return }
+        } catch {
+            log.error("task \(record.id): its end cannot be read: \(error)")
+            return await sleep(for: Self.patience)
+        }
         guard record.bootID == machine.bootID else {
             end(TaskExit(.failed, errorInfo: "the machine restarted while the task ran", finishedAt: now))
             return

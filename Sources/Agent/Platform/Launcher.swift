@@ -28,6 +28,8 @@ public enum Adoption: Sendable {
     case alive(any SupervisorLink)
     /// One had claimed the task and is gone.
     case gone
+    /// It cannot be told now, for want of descriptors, say; the reason.
+    case unknown(String)
 }
 
 /// A connection to a live supervisor.

@@ -3,7 +3,7 @@ import CShims
 import Foundation
 import Testing
 
-@Suite("Scripts and their output", .lab)
+@Suite("Scripts and their output", .serialized, .lab)
 struct ScriptTests {
     private func lab() throws -> Lab { try Lab.shared }
 

@@ -138,7 +138,7 @@ final class TestFolder: Sendable {
 /// Polls until `condition` is met; throws, saying what was waited for, when it is not within `limit` seconds.
 func eventually(
     _ what: String,
-    limit: TimeInterval = 60,
+    limit: TimeInterval = 120,
     _ condition: () async throws -> Bool
 ) async throws {
     let deadline = Date(timeIntervalSinceNow: limit)
