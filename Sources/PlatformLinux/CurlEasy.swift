@@ -24,7 +24,7 @@ final class CurlEasy {
         set(CURLOPT_URL, url.text)
         set(CURLOPT_PROTOCOLS, Int(CURLPROTO_HTTP | CURLPROTO_HTTPS))
         set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
+        set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         set(CURLOPT_NOSIGNAL, 1)
         // A connection that has waited longer may have been forgotten on the way by what translates addresses.
         set(CURLOPT_MAXAGE_CONN, 60)

@@ -124,7 +124,8 @@ final class TestFolder: Sendable {
 
     /// Makes a folder that other users can pass through.
     init() throws {
-        path = NSTemporaryDirectory().trimmingSuffix("/") + "/plx-\(UUID().uuidString)"
+        _ = Leftovers.removed
+        path = NSTemporaryDirectory().trimmingSuffix("/") + "/plx-\(getpid())-\(UUID().uuidString)"
         guard mkdir(path, 0o711) == 0, chmod(path, 0o711) == 0 else { throw SystemError("mkdir \(path)") }
     }
 
@@ -161,7 +162,7 @@ final class TinyDisk: Sendable {
     let path: String
     private let folder: TestFolder
     /// MNT_DETACH.
-    private static let detach: Int32 = 2
+    fileprivate static let detach: Int32 = 2
 
     /// - Parameter size: in bytes, rounded up to whole pages.
     init(size: Int) throws {
@@ -197,7 +198,8 @@ final class TestUser: Sendable {
     private let removed = Lock(false)
 
     init(extraGroups count: Int) throws {
-        let name = "plx\(UInt32.random(in: 0...UInt32.max))"
+        _ = Leftovers.removed
+        let name = "plx\(getpid())x\(UInt32.random(in: 0...UInt32.max))"
         self.name = name
         let groups = (0..<count).map { "\(name)g\($0)" }
         self.groups = groups
@@ -220,7 +222,7 @@ final class TestUser: Sendable {
         for group in groups { try? Self.account("groupdel", group) }
     }
 
-    private static func account(_ command: String, _ words: Any...) throws {
+    fileprivate static func account(_ command: String, _ words: Any...) throws {
         let arguments = words.flatMap { $0 as? [String] ?? [$0 as? String ?? ""] }
         let path = (["/usr/sbin/", "/sbin/", "/usr/bin/"] as [String]).map { $0 + command }
             .first { access($0, X_OK) == 0 }
@@ -233,6 +235,32 @@ final class TestUser: Sendable {
             usleep(50_000)
         }
         guard code == 0 else { throw TestFailure("\(command): exit code \(code)") }
+    }
+}
+
+/// What test processes left behind that were killed: the names say whose it was.
+private enum Leftovers {
+    /// Once, before the first of this process' own is made.
+    static let removed: Void = {
+        let temporary = NSTemporaryDirectory().trimmingSuffix("/")
+        for name in (try? PosixFiles().list(temporary)) ?? [] where isOrphan(name, prefix: "plx-", end: "-") {
+            umount2("\(temporary)/\(name)/disk", TinyDisk.detach)
+            try? PosixFiles().remove("\(temporary)/\(name)")
+        }
+        guard isRoot else { return }
+        for (file, command) in [("passwd", "userdel"), ("group", "groupdel")] {
+            let bytes = (try? PosixFiles().read("/etc/\(file)", limit: 1 << 24)) ?? []
+            for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+                let name = String(line.prefix { $0 != ":" })
+                if isOrphan(name, prefix: "plx", end: "x") { try? TestUser.account(command, name) }
+            }
+        }
+    }()
+
+    /// Whether it is named after a process that is no more.
+    private static func isOrphan(_ name: String, prefix: String, end: Character) -> Bool {
+        guard name.hasPrefix(prefix), name.contains(end) else { return false }
+        return pid_t(name.dropFirst(prefix.count).prefix { $0 != end }).map { !isAlive($0) } ?? false
     }
 }
 

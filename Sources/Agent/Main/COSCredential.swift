@@ -13,8 +13,10 @@ struct COSCredential: Equatable, Sendable, CustomStringConvertible {
     var description: String { "a credential" }
 
     /// Why an answer is no credential that can be used. Holds nothing of the answer but its code.
-    struct Unusable: Error, Equatable, CustomStringConvertible {
+    final class Unusable: Error, CustomStringConvertible {
         let description: String
+
+        init(description: String) { self.description = description }
     }
 
     /// Reads the answer of the API or of the metadata service.
@@ -48,10 +50,15 @@ struct COSCredential: Equatable, Sendable, CustomStringConvertible {
 @LoopActor
 struct COSCredentialSource {
     /// Why there is no credential.
-    struct Failure: Error, CustomStringConvertible {
+    final class Failure: Error, CustomStringConvertible {
         let description: String
         /// Whether to ask again would be of no use.
         let isFinal: Bool
+
+        init(description: String, isFinal: Bool) {
+            self.description = description
+            self.isFinal = isFinal
+        }
     }
 
     private let api: InvokeAPI
@@ -74,7 +81,7 @@ struct COSCredentialSource {
             reason = error.description
         } catch let error as InvokeFailure {
             reason = error.description
-            if case .undelivered = error { isFinal = false }
+            if case .undelivered = error.kind { isFinal = false }
         } catch {
             reason = "\(error)"
         }

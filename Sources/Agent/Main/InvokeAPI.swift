@@ -1,12 +1,25 @@
 /// Why a call of the invoke API has no result.
-enum InvokeFailure: Error, Equatable, CustomStringConvertible {
-    /// The service answered with an `Error`: asking again would get the same.
-    case refused(code: String, message: String)
-    /// The service did not answer, or not sensibly: it may or may not have got the call.
-    case undelivered(String)
+///
+/// A class, as every error of an `async` function that names it: for 32 bits Swift cannot compile others.
+final class InvokeFailure: Error, Equatable, CustomStringConvertible {
+    enum Kind: Equatable {
+        /// The service answered with an `Error`: asking again would get the same.
+        case refused(code: String, message: String)
+        /// The service did not answer, or not sensibly: it may or may not have got the call.
+        case undelivered(String)
+    }
+
+    let kind: Kind
+
+    private init(_ kind: Kind) { self.kind = kind }
+
+    static func refused(code: String, message: String) -> InvokeFailure { .init(.refused(code: code, message: message)) }
+    static func undelivered(_ reason: String) -> InvokeFailure { .init(.undelivered(reason)) }
+
+    static func == (left: InvokeFailure, right: InvokeFailure) -> Bool { left.kind == right.kind }
 
     var description: String {
-        switch self {
+        switch kind {
         case .refused(let code, let message): "refused: \(code): \(message)"
         case .undelivered(let reason): "not delivered: \(reason)"
         }

@@ -66,10 +66,15 @@ final class OutputUpload {
     }
 
     /// Why an attempt came to nothing.
-    private struct Failure: Error {
+    private final class Failure: Error {
         let description: String
         /// Whether another attempt would be of no use.
         let isFinal: Bool
+
+        init(description: String, isFinal: Bool) {
+            self.description = description
+            self.isFinal = isFinal
+        }
     }
 
     /// One attempt, with a credential and a signature of its own: the object's address.

@@ -2,8 +2,10 @@
 @LoopActor
 public struct Registrar {
     /// Why the machine was not registered.
-    public struct Failure: Error, CustomStringConvertible {
+    public final class Failure: Error, CustomStringConvertible {
         public let description: String
+
+        init(description: String) { self.description = description }
     }
 
     private let platform: any Platform

@@ -176,7 +176,7 @@ final class TaskReporter {
             _ = try await api.call(action, fields)
             return .taken
         } catch {
-            switch error {
+            switch error.kind {
             case .refused:
                 log.warning("task \(id): \(action) \(error)")
                 return .refused

@@ -48,7 +48,7 @@ public struct HTTPResponse: Sendable {
 }
 
 /// Why there was no reply.
-public struct TransportError: Error, CustomStringConvertible {
+public final class TransportError: Error, CustomStringConvertible {
     /// The causes that are told apart in logs and tests.
     public enum Kind: Sendable {
         case invalidRequest, resolve, connect, tls, timeout, closed, tooLarge, protocolViolation, file, other

@@ -58,7 +58,7 @@ import Testing
     ])
     func whatIsNoAnswerIsNotDelivered(status: Int, body: String) {
         let failure = #expect(throws: InvokeFailure.self) { try result(status, body) }
-        guard case .undelivered = failure else {
+        guard case .undelivered = failure?.kind else {
             Issue.record("\(status) \(body) counts as a refusal")
             return
         }

@@ -78,7 +78,7 @@ struct StopTests {
             """
             trap '' TERM
             echo $$ >> \(lab.scratch.path)/\(name).pids
-            sleep 0.03
+            sleep 0.01
             [ -e \(lab.scratch.path)/\(name).stop ] || setsid bash \(lab.scratch.path)/\(name) &
             exit
             """
