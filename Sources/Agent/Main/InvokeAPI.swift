@@ -13,7 +13,9 @@ final class InvokeFailure: Error, Equatable, CustomStringConvertible {
 
     private init(_ kind: Kind) { self.kind = kind }
 
-    static func refused(code: String, message: String) -> InvokeFailure { .init(.refused(code: code, message: message)) }
+    static func refused(code: String, message: String) -> InvokeFailure {
+        .init(.refused(code: code, message: message))
+    }
     static func undelivered(_ reason: String) -> InvokeFailure { .init(.undelivered(reason)) }
 
     static func == (left: InvokeFailure, right: InvokeFailure) -> Bool { left.kind == right.kind }
