@@ -9,7 +9,7 @@ STATIC := $(SCRATCH)/release-static
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release-build lint format test fuzz torture demo bench install clean
+.PHONY: help deps build release-build lint format test fuzz torture demo bench install sdk cross clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -47,6 +47,12 @@ bench: deps ## Measure memory, latency and throughput, and print the figures.
 install: release-build ## Install the agent on this machine (as root or by sudo); a service where there is systemd.
 	$(if $(DESTDIR),,scripts/as-root.sh) env DESTDIR="$(DESTDIR)" \
 		TAT_AGENT_BINARY="$(STATIC)/release/tat_agent" install/linux/install.sh
+
+sdk: ## Build the Swift SDK of TARGET (a file of Cross/targets), such as TARGET=linux-i686.
+	Cross/build-sdk.sh $(TARGET)
+
+cross: ## Build the agent for TARGET, with its SDK.
+	Cross/build-agent.sh $(TARGET)
 
 clean: ## Remove everything that was built.
 	rm -rf .build
