@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 root=$(pwd)
 out=$root/.build/fuzz
 wire=Sources/Agent/Wire
-swiftc=${SWIFTC:-$(command -v swiftc || echo /opt/swift/usr/bin/swiftc)}
+swiftc=${SWIFTC:-swiftc}
 
 build() { # NAME SOURCES…
     name=$1
