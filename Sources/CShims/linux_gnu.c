@@ -18,12 +18,6 @@ ssize_t shim_splice(int from, int to, size_t count) {
 
 int shim_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
-long shim_peer_uid(int socket) {
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? (long)peer.uid : -1;
-}
-
 int shim_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 long shim_raise_descriptor_limit(void) {

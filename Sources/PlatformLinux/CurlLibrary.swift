@@ -23,7 +23,7 @@ struct CurlLibrary: @unchecked Sendable {
             return .failure(TransportError(.other, "libcurl cannot be initialised: \(library.message(code))"))
         }
         // CURLOPT_NOSIGNAL leaves this to the process: TLS libraries may write to a connection that is gone.
-        shim_ignore_sigpipe()
+        shim_ignore_signal(SIGPIPE)
         return .success(library)
     }
 

@@ -13,9 +13,6 @@ ssize_t shim_splice(int from, int to, size_t count);
 /// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK.
 int shim_accept(int listener);
 
-/// The effective uid of the process at the other end of a Unix socket (SO_PEERCRED), or -1.
-long shim_peer_uid(int socket);
-
 /// The name of this process in ps(1), 15 bytes at the most (PR_SET_NAME).
 int shim_set_name(const char *name);
 

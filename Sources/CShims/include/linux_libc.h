@@ -38,12 +38,8 @@
 #include <unistd.h>
 
 static inline int shim_errno(void) { return errno; }
-static inline void shim_set_errno(int value) { errno = value; }
 
 static inline int shim_open(const char *path, int flags, mode_t mode) { return open(path, flags | O_CLOEXEC, mode); }
-static inline int shim_openat(int dir, const char *path, int flags, mode_t mode) {
-    return openat(dir, path, flags | O_CLOEXEC, mode);
-}
 static inline int shim_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 static inline int shim_prctl(int option, unsigned long value) { return prctl(option, value, 0, 0, 0); }
 
@@ -57,11 +53,6 @@ static inline int shim_is_socket(mode_t mode) { return S_ISSOCK(mode); }
 static inline int shim_exited(int status) { return WIFEXITED(status); }
 static inline int shim_exit_code(int status) { return WEXITSTATUS(status); }
 static inline int shim_term_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
-
-/// Has writes to a closed connection fail with EPIPE instead of ending the process.
-static inline void shim_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
-
-#include <sys/resource.h>
 
 /// Raises the limit of open files to what the system allows this process, at most `count`.
 static inline void shim_raise_open_files(rlim_t count) {
