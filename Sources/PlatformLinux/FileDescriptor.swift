@@ -65,6 +65,17 @@ public final class FileDescriptor: Sendable {
         return (FileDescriptor(owning: ends.0), FileDescriptor(owning: ends.1))
     }
 
+    /// A socketpair(2) of local sockets.
+    static func socketPair(
+        _ type: __socket_type,
+        isNonBlocking: Bool
+    ) throws(SystemError) -> (FileDescriptor, FileDescriptor) {
+        var ends: [Int32] = [-1, -1]
+        let flags = SOCK_CLOEXEC.rawValue | (isNonBlocking ? SOCK_NONBLOCK.rawValue : 0)
+        guard socketpair(AF_UNIX, Int32(type.rawValue | flags), 0, &ends) == 0 else { throw SystemError("socketpair") }
+        return (FileDescriptor(owning: ends[0]), FileDescriptor(owning: ends[1]))
+    }
+
     func setNonBlocking(_ isNonBlocking: Bool = true) {
         let flags = shim_fcntl(number, F_GETFL, 0)
         _ = shim_fcntl(number, F_SETFL, Int(isNonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK))

@@ -89,19 +89,16 @@ public struct PosixFiles: Files {
         }
     }
 
-    public func append(_ bytes: [UInt8], to path: String) throws(FileError) {
+    public func append(_ bytes: [UInt8], to path: String, durably: Bool) throws(FileError) {
         try translated { () throws(SystemError) in
             let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
-            var status = stat()
-            guard fstat(file.number, &status) == 0 else { throw SystemError("stat \(path)") }
-            do throws(SystemError) {
-                try file.writeAll(bytes)
-            } catch {
-                // All of it or nothing: what a full disk took of it goes.
-                ftruncate(file.number, status.st_size)
-                throw error
-            }
+            guard try file.write(bytes[...]) == bytes.count else { throw SystemError("write \(path)", code: ENOSPC) }
+            guard !durably || fdatasync(file.number) == 0 else { throw SystemError("fdatasync \(path)") }
         }
+    }
+
+    public func empty(_ path: String) throws(FileError) {
+        guard truncate(path, 0) == 0 else { throw FileError(SystemError("truncate \(path)")) }
     }
 
     public func makeDirectory(_ path: String, access: DirectoryAccess) throws(FileError) {

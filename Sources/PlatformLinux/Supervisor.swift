@@ -20,7 +20,8 @@ struct Supervisor {
         let directory = TaskDirectory(path: path, files: PosixFiles())
         guard let record = directory.record() else { return 1 }
         do {
-            guard let socket = try SupervisorSocket(claiming: directory) else { return 0 }
+            guard let claim = try TaskClaim(directory) else { return 0 }
+            let socket = SupervisorSocket(in: directory)
             if let link { socket.add(link) }
             let signals = SignalDescriptor.open([SIGCHLD, SIGTERM])
             guard signals >= 0 else { throw SystemError("signalfd") }
@@ -31,6 +32,7 @@ struct Supervisor {
                 signals: FileDescriptor(owning: signals)
             )
             supervisor.run()
+            withExtendedLifetime(claim) {}
             return 0
         } catch {
             return 1
@@ -52,7 +54,7 @@ struct Supervisor {
             bootID: ""
         )
         _ = TaskRecord(decoding: record.encoded)
-        _ = TaskExit(.success, finishedAt: 0).encoded
+        _ = TaskExit(.success, finishedAt: 0).line
         _ = Environment.ofTask(id: "", user: user, etcEnvironment: Array("A=B\n".utf8))
         _ = LoginShell.arguments(script: "", text: Array("#!/bin/sh -e\n".utf8))
         _ = TaskDirectory(path: "/nonexistent", files: PosixFiles()).exit()
@@ -62,7 +64,6 @@ struct Supervisor {
         ProcessTree.becomeSubreaper()
         var remains: FileDescriptor?
         do throws(StartFailure) {
-            try claim()
             if directory.isCancelled {
                 end(TaskExit(.terminated, finishedAt: now))
             } else {
@@ -80,15 +81,6 @@ struct Supervisor {
     }
 
     private var now: Int64 { SystemClock().unixSeconds }
-
-    /// From here on, even through a power failure, the task counts as started.
-    private func claim() throws(StartFailure) {
-        do throws(FileError) {
-            try directory.syncClaim()
-        } catch {
-            throw .spawnFailed("its start cannot be recorded: \(error)")
-        }
-    }
 
     // MARK: - The start
 
@@ -214,6 +206,8 @@ struct Supervisor {
                 ProcessTree.killAll()
             case .finish(let result, let exitCode, let errorInfo):
                 if outputIsOpen { outputIsOpen = drain(&output) }
+                // The agent may send it while the disk is waited for.
+                if output.stored == output.total { socket.announce(.wholeOutput) }
                 output.sync()
                 let exit = TaskExit(
                     result,
@@ -240,15 +234,16 @@ struct Supervisor {
         let before = output.stored
         defer {
             // An agent uploads no more than this, so it need not be woken for more.
-            if output.stored > before, before < Int64(TaskDirectory.uploadLimit) { socket.announceOutput() }
+            if output.stored > before, before < Int64(TaskDirectory.uploadLimit) { socket.announce(.output) }
         }
         return output.drain()
     }
 
     private func wait(for pipe: FileDescriptor?, until: Duration) {
+        let isReachable = socket.makeReachable()
         let numbers = [signals.number] + (pipe.map { [$0.number] } ?? []) + socket.descriptors
         var polled = numbers.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let rest = max(.zero, min(until - Self.uptime, .seconds(3600))).components
+        let rest = max(.zero, min(until - Self.uptime, .seconds(isReachable ? 3600 : 1))).components
         // Rounded up, so that a deadline is not looked at just before it is due.
         let milliseconds = rest.seconds * 1000 + (rest.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
         poll(&polled, nfds_t(polled.count), Int32(milliseconds))

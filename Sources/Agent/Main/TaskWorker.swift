@@ -43,7 +43,7 @@ final class TaskWorker {
         end: TaskExit? = nil,
         hasEnded: @escaping @LoopActor () -> Void = {}
     ) {
-        unrecordedExit = end
+        knownExit = end
         self.hasEnded = hasEnded
         self.record = record
         self.directory = directory
@@ -122,7 +122,9 @@ final class TaskWorker {
                 if directory.isCancelled {
                     end(TaskExit(.terminated, finishedAt: now))
                 } else if record.bootID != machine.bootID {
-                    end(TaskExit(.spawnFailed("the machine restarted before the task ran"), finishedAt: now))
+                    // A claim is not made durable: a power failure can have taken it.
+                    let reason = "the machine restarted before the task ran, or as it began"
+                    end(TaskExit(.failed, errorInfo: reason, finishedAt: now))
                 } else if attempts == Self.launchAttempts {
                     end(TaskExit(.spawnFailed("its supervisor ended before the script started"), finishedAt: now))
                 } else {
@@ -169,15 +171,24 @@ final class TaskWorker {
     private func follow(_ link: any SupervisorLink) async {
         self.link = link
         var isOver = false
-        let pump = spawn { [wakeup] in
-            while await link.news() { wakeup.signal() }
-            isOver = true
-            wakeup.signal()
+        var total: Int64?
+        let pump = spawn { [wakeup, directory] in
+            while !isOver {
+                switch await link.news() {
+                case .output: break
+                case .wholeOutput:
+                    let size = directory.outputSize()
+                    // Of what reaches the limit, the exit tells how much more there was.
+                    if size < Int64(Chunker.uploadLimit) { total = size }
+                case .over: isOver = true
+                }
+                wakeup.signal()
+            }
         }
         if directory.isCancelled { link.poke() }
         while !isOver {
             if reporter.progress.start == .settled {
-                await reporter.uploadOutput(exit: nil)
+                await reporter.uploadOutput(total: total)
                 if isOver { break }
             }
             _ = await wakeup.wait(atMost: reporter.dueTime.map { max(.zero, $0 - .now) })
@@ -202,7 +213,7 @@ final class TaskWorker {
 
     private func report() async {
         guard let exit else { return }
-        await reporter.uploadOutput(exit: exit)
+        await reporter.uploadOutput(total: exit.outputBytes)
         await settleOutput(exit)
         await reporter.reportEnd(exit)
         log.info("task \(record.id): \(exit.result.rawValue), exit code \(exit.exitCode), reported")
@@ -227,10 +238,13 @@ final class TaskWorker {
     }
 
     /// How the task ended; `nil` while it has not.
-    private var exit: TaskExit? { unrecordedExit ?? directory.exit() }
+    private var exit: TaskExit? {
+        knownExit = knownExit ?? directory.exit()
+        return knownExit
+    }
 
-    /// An end that the disk did not take.
-    private var unrecordedExit: TaskExit?
+    /// As read before, or one that the disk did not take.
+    private var knownExit: TaskExit?
 
     private func end(_ exit: TaskExit) {
         var exit = exit
@@ -239,7 +253,7 @@ final class TaskWorker {
             try directory.end(exit)
         } catch {
             log.error("task \(record.id): its end cannot be recorded: \(error)")
-            unrecordedExit = exit
+            knownExit = exit
         }
     }
 
