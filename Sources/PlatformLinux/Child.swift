@@ -49,6 +49,7 @@ struct Child {
 
     /// Starts the program, in a process group of its own. Returns its process id once it runs.
     func spawn() throws(Failure) -> pid_t {
+        crashPoint("before the start of \(path)")
         var failure = shim_child_failure()
         let pid = withCStrings(arguments) { arguments in
             withCStrings(environment) { environment in
@@ -81,6 +82,7 @@ struct Child {
                 }
             }
         }
+        crashPoint("after the start of \(path)")
         guard pid > 0 else { throw Failure(failure) }
         return pid
     }

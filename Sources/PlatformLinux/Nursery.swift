@@ -17,6 +17,8 @@ enum Nursery {
         shim_ignore_signal(SIGCHLD)
         shim_ignore_signal(SIGINT)
         Supervisor.warmUp()
+        crashPoints(in: "nursery")
+        crashPoint("ready")
         guard let requests = LinuxLauncher.inheritedSocket() else { return 2 }
         while true {
             var message = [UInt8](repeating: 0, count: messageLimit)
@@ -24,7 +26,11 @@ enum Nursery {
             let length = retrying { shim_receive_descriptor(requests.number, &message, message.count, &descriptor) }
             guard length > 0, descriptor >= 0 else { return 0 }
             let link = FileDescriptor(owning: descriptor)
-            guard shim_fork() == 0 else { continue }
+            crashPoint("asked")
+            guard shim_fork() == 0 else {
+                crashPoint("forked")
+                continue
+            }
             close(requests.number)
             setsid()
             shim_default_signal(SIGCHLD)

@@ -13,6 +13,8 @@ struct Supervisor {
     /// - Parameter link: a connection to the agent that started this supervisor.
     static func run(directory path: String, link: FileDescriptor?) -> Int32 {
         _ = shim_set_name("tat_agent")
+        crashPoints(in: "supervisor")
+        crashPoint("begun")
         umask(0o077)
         shim_ignore_signal(SIGPIPE)
         shim_ignore_signal(SIGHUP)
@@ -209,9 +211,12 @@ struct Supervisor {
             }
             switch supervision.next(at: Self.uptime, treeIsEmpty: { ProcessTree.isEmpty }) {
             case .terminate:
+                crashPoint("before SIGTERM")
                 kill(-script.pid, SIGTERM)
             case .kill:
+                crashPoint("before SIGKILL")
                 ProcessTree.killAll()
+                crashPoint("after SIGKILL")
             case .finish(let result, let exitCode, let errorInfo):
                 if outputIsOpen { outputIsOpen = drain(&output) }
                 output.sync()
@@ -231,6 +236,7 @@ struct Supervisor {
                 if number == SIGTERM { supervision.shutdownRequested() }
             }
             for (pid, status) in ProcessTree.reap() where pid == script.pid {
+                crashPoint("script reaped")
                 supervision.scriptEnded(Self.end(of: status), at: Self.uptime)
             }
         }

@@ -17,19 +17,23 @@ final class SupervisorSocket {
         )
         guard descriptor >= 0 else { throw SystemError("socket") }
         listener = FileDescriptor(owning: descriptor)
+        crashPoint("before the claim")
         let draft = "control.\(getpid())"
         guard let address = UnixAddress(in: folder, name: draft) else { throw SystemError("bind", code: ENAMETOOLONG) }
         let draftPath = "\(directory.path)/\(draft)"
         unlink(draftPath)
         guard address.withSockaddr({ bind(descriptor, $0, $1) }) == 0 else { throw SystemError("bind \(draftPath)") }
         defer { unlink(draftPath) }
+        crashPoint("claim bound")
         // Agents that find no room in the queue would take this supervisor for gone.
         guard listen(descriptor, SOMAXCONN) == 0 else { throw SystemError("listen") }
         // link(2) makes the name for one process only.
+        crashPoint("claim listening")
         guard link(draftPath, directory.controlPath) == 0 else {
             if shim_errno() == EEXIST { return nil }
             throw SystemError("link \(directory.controlPath)")
         }
+        crashPoint("claimed")
     }
 
     /// Adds a connection that was there from the start.
@@ -71,9 +75,11 @@ final class SupervisorSocket {
 
     /// Ends all connections: for the agents, the sign that the exit is recorded.
     func close() {
+        crashPoint("before the links are closed")
         listener = nil
         // Whoever else still holds on to one of them must not keep the sign back.
         for link in links { shutdown(link.number, Int32(SHUT_RDWR)) }
         links = []
+        crashPoint("after the links are closed")
     }
 }
