@@ -25,6 +25,7 @@ final class TaskWorker {
     private let outputUpload: OutputUpload
     private let wakeup = Wakeup()
     private var link: (any SupervisorLink)?
+    private var upload: Task<Void, Never>?
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
@@ -82,19 +83,21 @@ final class TaskWorker {
             let adoption = launcher.adopt(directory: directory.path)
             if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
             // Where the service did not hear of the start, the script does not wait until it has.
-            let start = spawn { [reporter, wakeup] in
-                await reporter.settleStart()
-                wakeup.signal()
-            }
+            let start = reporter.progress.start == .settled ? nil : spawn { [self] in await settleStart() }
             await slots.run(ticket) { await supervise(adoption) }
             hasEnded()
-            await start.value
+            await start?.value
         } else {
             hasEnded()
         }
         await reporter.settleStart()
         await report()
         return .reported
+    }
+
+    private func settleStart() async {
+        await reporter.settleStart()
+        uploadSoon()
     }
 
     // MARK: - Supervisor and output
@@ -168,23 +171,30 @@ final class TaskWorker {
     /// Reports output until the supervisor is done or gone.
     private func follow(_ link: any SupervisorLink) async {
         self.link = link
-        var isOver = false
-        let pump = spawn { [wakeup] in
-            while await link.news() { wakeup.signal() }
-            isOver = true
-            wakeup.signal()
-        }
         if directory.isCancelled { link.poke() }
-        while !isOver {
-            if reporter.progress.start == .settled {
-                await reporter.uploadOutput(exit: nil)
-                if isOver { break }
-            }
-            _ = await wakeup.wait(atMost: reporter.dueTime.map { max(.zero, $0 - .now) })
-        }
-        await pump.value
+        uploadSoon()
+        while await link.news() { uploadSoon() }
         link.close()
         self.link = nil
+        wakeup.signal()
+        await upload?.value
+    }
+
+    /// Has the output uploaded as far as it is due. The Swift task for it is only there while it has something to do: a
+    /// thousand of them would take megabytes.
+    private func uploadSoon() {
+        if upload != nil { return wakeup.signal() }
+        guard link != nil, reporter.progress.start == .settled else { return }
+        upload = spawn { [self] in
+            var isDue = true
+            while isDue, link != nil {
+                await reporter.uploadOutput(exit: nil)
+                let dueTime = reporter.dueTime
+                let isSignalled = await wakeup.wait(atMost: dueTime.map { max(.zero, $0 - .now) } ?? .zero)
+                isDue = isSignalled || dueTime != nil
+            }
+            upload = nil
+        }
     }
 
     // MARK: - The end
