@@ -44,6 +44,8 @@ struct Child {
     var identity: Identity?
     var directory: String?
     var fallbackDirectory: String?
+    /// Where it starts, if that can be.
+    var cgroup: TaskCgroup?
     /// The soft limit of open descriptors; `nil`: this process'.
     var descriptorLimit: Int?
 
@@ -74,6 +76,7 @@ struct Child {
                                 child.group_count = groups.count
                                 child.directory = directory
                                 child.fallback = fallback
+                                child.cgroup = cgroup?.descriptor.number ?? -1
                                 child.descriptor_limit = descriptorLimit ?? -1
                                 return shim_spawn(&child, &failure)
                             }

@@ -97,6 +97,7 @@ struct Supervisor {
     private struct Script {
         let pid: pid_t
         let pipe: FileDescriptor
+        let cgroup: TaskCgroup?
         var output: OutputStore
     }
 
@@ -123,9 +124,11 @@ struct Supervisor {
             throw .spawnFailed(error.description)
         }
         pipe.read.setNonBlocking()
+        let cgroup = TaskCgroup(task: directory.name)
         return Script(
-            pid: try spawn(text: text, as: identity, input: null, output: pipe.write),
+            pid: try spawn(text: text, as: identity, input: null, output: pipe.write, in: cgroup),
             pipe: pipe.read,
+            cgroup: cgroup,
             output: OutputStore(from: pipe.read, to: file, null: null, limit: record.outputLimit)
         )
     }
@@ -155,7 +158,8 @@ struct Supervisor {
         text: [UInt8],
         as identity: Child.Identity?,
         input: FileDescriptor,
-        output: FileDescriptor
+        output: FileDescriptor,
+        in cgroup: TaskCgroup?
     ) throws(StartFailure) -> pid_t {
         let home = record.user.home
         let wanted = record.workingDirectory
@@ -172,11 +176,13 @@ struct Supervisor {
             error: output,
             identity: identity,
             directory: wanted.isEmpty ? home : wanted.hasPrefix("/") ? wanted : home + "/" + wanted,
-            fallbackDirectory: wanted.isEmpty ? "/" : nil
+            fallbackDirectory: wanted.isEmpty ? "/" : nil,
+            cgroup: cgroup
         )
         do throws(Child.Failure) {
             return try child.spawn()
         } catch {
+            cgroup?.remove()
             guard error.stage == .directory else { throw .spawnFailed(error.description) }
             throw error.code == ENOENT || error.code == ENOTDIR
                 ? .workingDirectoryNotFound(wanted) : .invalidWorkingDirectory(wanted, reason: error.reason)
@@ -216,10 +222,12 @@ struct Supervisor {
             case .kill:
                 crashPoint("before SIGKILL")
                 ProcessTree.killAll()
+                script.cgroup?.killAll()
                 crashPoint("after SIGKILL")
             case .finish(let result, let exitCode, let errorInfo):
                 if outputIsOpen { outputIsOpen = drain(&output) }
                 output.sync()
+                script.cgroup?.remove()
                 let exit = TaskExit(
                     result,
                     exitCode: exitCode,
