@@ -7,6 +7,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// For Tests/Torture/crashpoints.py, in a scratch folder of its own: processes that die at a step of choice.
+let hasCrashPoints = Context.environment["TAT_CRASH_POINTS"] == "1"
+let crashPoints: [SwiftSetting] = hasCrashPoints ? [.define("TAT_CRASH_POINTS")] : []
+let crashTargets: [Target] =
+    hasCrashPoints
+    ? [.target(name: "CrashPoints", dependencies: ["Agent"], path: "Tests/CrashPoints", swiftSettings: strict)] : []
+
 let package = Package(
     name: "tat-agent",
     products: [
@@ -19,7 +26,11 @@ let package = Package(
             linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]
         ),
         .target(name: "Agent", swiftSettings: strict),
-        .target(name: "PlatformLinux", dependencies: ["Agent", "CShims"], swiftSettings: strict),
+        .target(
+            name: "PlatformLinux",
+            dependencies: ["Agent", "CShims"] + (hasCrashPoints ? ["CrashPoints"] : []),
+            swiftSettings: strict + crashPoints
+        ),
         .executableTarget(
             name: "tat_agent",
             dependencies: [
@@ -47,6 +58,6 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: strict
         ),
-    ],
+    ] + crashTargets,
     swiftLanguageModes: [.v6]
 )

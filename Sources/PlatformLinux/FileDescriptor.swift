@@ -16,6 +16,7 @@ public final class FileDescriptor: Sendable {
     static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
         let number = retrying { shim_open(path, flags, mode) }
         guard number >= 0 else { throw SystemError("open \(path)") }
+        if flags & O_CREAT != 0 { crashPoint("created \(path)") }
         return FileDescriptor(owning: number)
     }
 
@@ -53,6 +54,7 @@ public final class FileDescriptor: Sendable {
             if written == 0 { throw SystemError("write", code: ENOSPC) }
             rest = rest.dropFirst(written)
         }
+        crashPoint("written")
     }
 
     /// A pipe(2): its reading and its writing end.

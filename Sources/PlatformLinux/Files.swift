@@ -60,8 +60,10 @@ public struct PosixFiles: Files {
     public func publish(_ path: String, _ bytes: [UInt8]) throws(FileError) {
         let file = try write(bytes, to: path + ".new")
         try rename(path + ".new", to: path)
+        crashPoint("renamed to \(path)")
         // Journalling file systems write the names down with the file, which leaves nothing to do for the second sync.
         try sync(file, path)
+        crashPoint("synced \(path)")
         try sync(directory: parent(of: path))
     }
 
@@ -93,6 +95,7 @@ public struct PosixFiles: Files {
         try translated { () throws(SystemError) in
             let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
             guard try file.write(bytes[...]) == bytes.count else { throw SystemError("write \(path)", code: ENOSPC) }
+            crashPoint("appended to \(path)")
             guard !durably || fdatasync(file.number) == 0 else { throw SystemError("fdatasync \(path)") }
         }
     }

@@ -106,7 +106,9 @@ public final class LinuxLauncher: Launcher {
     }
 
     public nonisolated func endOrphans(of taskID: String) -> Int {
-        ProcessTree.killAll(withVariable: "\(Environment.taskVariable)=\(taskID)")
+        let count = ProcessTree.killAll(withVariable: "\(Environment.taskVariable)=\(taskID)")
+        TaskCgroup.end(task: TaskDirectory.name(of: taskID))
+        return count
     }
 
     /// The socket that a process which `start` has started shares with the agent.

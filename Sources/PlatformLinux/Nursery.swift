@@ -37,6 +37,9 @@ struct Nursery {
         shim_ignore_signal(SIGCHLD)
         shim_ignore_signal(SIGINT)
         Supervisor.warmUp()
+        TaskCgroup.sweep()
+        crashPoints(in: "nursery")
+        crashPoint("ready")
         switch serve() {
         case .ended(let code):
             return code
@@ -54,8 +57,10 @@ struct Nursery {
         else { return .ended(2) }
         var nursery = Nursery(requests: requests, returns: returns)
         while let request = nursery.next() {
+            crashPoint("asked")
             if nursery.hand(request) { continue }
             if shim_fork() == 0 { return .supervisor(request, returns: returns.1) }
+            crashPoint("forked")
         }
         return .ended(0)
     }

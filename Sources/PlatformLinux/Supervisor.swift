@@ -13,6 +13,8 @@ struct Supervisor {
     /// - Parameter link: a connection to the agent that started this supervisor.
     static func run(directory path: String, link: FileDescriptor?) -> Int32 {
         _ = shim_set_name("tat_agent")
+        crashPoints(in: "supervisor")
+        crashPoint("begun")
         umask(0o077)
         shim_ignore_signal(SIGPIPE)
         shim_ignore_signal(SIGHUP)
@@ -87,6 +89,7 @@ struct Supervisor {
     private struct Script {
         let pid: pid_t
         let pipe: FileDescriptor
+        let cgroup: TaskCgroup?
         var output: OutputStore
     }
 
@@ -113,9 +116,11 @@ struct Supervisor {
             throw .spawnFailed(error.description)
         }
         pipe.read.setNonBlocking()
+        let cgroup = TaskCgroup(task: directory.name)
         return Script(
-            pid: try spawn(text: text, as: identity, input: null, output: pipe.write),
+            pid: try spawn(text: text, as: identity, input: null, output: pipe.write, in: cgroup),
             pipe: pipe.read,
+            cgroup: cgroup,
             output: OutputStore(from: pipe.read, to: file, null: null, limit: record.outputLimit)
         )
     }
@@ -145,7 +150,8 @@ struct Supervisor {
         text: [UInt8],
         as identity: Child.Identity?,
         input: FileDescriptor,
-        output: FileDescriptor
+        output: FileDescriptor,
+        in cgroup: TaskCgroup?
     ) throws(StartFailure) -> pid_t {
         let home = record.user.home
         let wanted = record.workingDirectory
@@ -162,11 +168,13 @@ struct Supervisor {
             error: output,
             identity: identity,
             directory: wanted.isEmpty ? home : wanted.hasPrefix("/") ? wanted : home + "/" + wanted,
-            fallbackDirectory: wanted.isEmpty ? "/" : nil
+            fallbackDirectory: wanted.isEmpty ? "/" : nil,
+            cgroup: cgroup
         )
         do throws(Child.Failure) {
             return try child.spawn()
         } catch {
+            cgroup?.remove()
             guard error.stage == .directory else { throw .spawnFailed(error.description) }
             throw error.code == ENOENT || error.code == ENOTDIR
                 ? .workingDirectoryNotFound(wanted) : .invalidWorkingDirectory(wanted, reason: error.reason)
@@ -201,14 +209,19 @@ struct Supervisor {
             }
             switch supervision.next(at: Self.uptime, treeIsEmpty: { ProcessTree.isEmpty }) {
             case .terminate:
+                crashPoint("before SIGTERM")
                 kill(-script.pid, SIGTERM)
             case .kill:
+                crashPoint("before SIGKILL")
                 ProcessTree.killAll()
+                script.cgroup?.killAll()
+                crashPoint("after SIGKILL")
             case .finish(let result, let exitCode, let errorInfo):
                 if outputIsOpen { outputIsOpen = drain(&output) }
                 // The agent may send it while the disk is waited for.
                 if output.stored == output.total { socket.announce(.wholeOutput) }
                 output.sync()
+                script.cgroup?.remove()
                 let exit = TaskExit(
                     result,
                     exitCode: exitCode,
@@ -225,6 +238,7 @@ struct Supervisor {
                 if number == SIGTERM { supervision.shutdownRequested() }
             }
             for (pid, status) in ProcessTree.reap() where pid == script.pid {
+                crashPoint("script reaped")
                 supervision.scriptEnded(Self.end(of: status), at: Self.uptime)
             }
         }

@@ -82,9 +82,11 @@ final class SupervisorSocket {
 
     /// Ends all connections: for the agents, the sign that the exit is recorded.
     func close() {
+        crashPoint("before the links are closed")
         listener = nil
         // Whoever else still holds on to one of them must not keep the sign back.
         for link in links { shutdown(link.number, Int32(SHUT_RDWR)) }
         links = []
+        crashPoint("after the links are closed")
     }
 }

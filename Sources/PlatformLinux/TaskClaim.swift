@@ -9,12 +9,15 @@ struct TaskClaim {
 
     /// Claims the task; `nil` when another supervisor has, or is about to.
     init?(_ directory: TaskDirectory) throws(SystemError) {
+        crashPoint("before the claim")
         file = try FileDescriptor.open(directory.recordPath, O_RDONLY)
         guard try Self.lock(file, LOCK_EX) else { return nil }
+        crashPoint("claim locked")
         guard link(directory.recordPath, directory.claimPath) == 0 else {
             if shim_errno() == EEXIST { return nil }
             throw SystemError("link \(directory.claimPath)")
         }
+        crashPoint("claimed")
     }
 
     enum State { case none, held, abandoned }

@@ -23,6 +23,12 @@ public struct TaskDirectory: Sendable {
         self.files = files
     }
 
+    /// The directory's own name, which is made of the task's id.
+    public var name: String { String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]) }
+
+    /// The name of the directory of the task with this id.
+    public static func name(of id: String) -> String { TaskStore.name(of: id) }
+
     public var recordPath: String { path + "/task" }
     public var claimPath: String { path + "/claim" }
     public var controlPath: String { path + "/control" }

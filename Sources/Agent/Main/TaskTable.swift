@@ -4,6 +4,9 @@ final class TaskTable {
     /// How many scripts run at once; more tasks wait, in order.
     static let defaultSlots = 1000
 
+    /// How many tasks of one description are written down at once. A thousand at once would take megabytes.
+    private static let intakeWidth = 64
+
     private let platform: any Platform
     private let store: TaskStore
     private let intake: TaskIntake
@@ -13,6 +16,8 @@ final class TaskTable {
     private let outputUpload: OutputUpload
     private var workers: [String: TaskWorker] = [:]
     private var waiting: WaitingOutput
+    /// Tasks that are to be written down, the next one last.
+    private var described: [TaskDescription] = []
     /// Tasks that are being written down, and whether they were cancelled meanwhile.
     private var accepting: [String: Bool] = [:]
     /// Tasks that are over, but whose tombstone the disk did not take.
@@ -61,8 +66,14 @@ final class TaskTable {
     @discardableResult
     func take(_ descriptions: [TaskDescription]) -> [Task<Void, Never>] {
         let new = descriptions.filter { !isKnown($0.id) && accepting.updateValue(false, forKey: $0.id) == nil }
-        if !new.isEmpty { platform.launcher.prepare() }
-        return new.map { description in spawn { [self] in await accept(description) } }
+        guard !new.isEmpty else { return [] }
+        platform.launcher.prepare()
+        described.insert(contentsOf: new.reversed(), at: 0)
+        return (0..<min(new.count, Self.intakeWidth)).map { _ in
+            spawn { [self] in
+                while let description = described.popLast() { await accept(description) }
+            }
+        }
     }
 
     private func accept(_ description: TaskDescription) async {

@@ -25,6 +25,9 @@ final class TaskWorker {
     private let outputUpload: OutputUpload
     private let wakeup = Wakeup()
     private var link: (any SupervisorLink)?
+    /// How many bytes of output there are, once that is known before the exit is.
+    private var wholeSize: Int64?
+    private var upload: Task<Void, Never>?
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
@@ -82,19 +85,21 @@ final class TaskWorker {
             let adoption = launcher.adopt(directory: directory.path)
             if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
             // Where the service did not hear of the start, the script does not wait until it has.
-            let start = spawn { [reporter, wakeup] in
-                await reporter.settleStart()
-                wakeup.signal()
-            }
+            let start = reporter.progress.start == .settled ? nil : spawn { [self] in await settleStart() }
             await slots.run(ticket) { await supervise(adoption) }
             hasEnded()
-            await start.value
+            await start?.value
         } else {
             hasEnded()
         }
         await reporter.settleStart()
         await report()
         return .reported
+    }
+
+    private func settleStart() async {
+        await reporter.settleStart()
+        uploadSoon()
     }
 
     // MARK: - Supervisor and output
@@ -170,32 +175,41 @@ final class TaskWorker {
     /// Reports output until the supervisor is done or gone.
     private func follow(_ link: any SupervisorLink) async {
         self.link = link
-        var isOver = false
-        var total: Int64?
-        let pump = spawn { [wakeup, directory] in
-            while !isOver {
-                switch await link.news() {
-                case .output: break
-                case .wholeOutput:
-                    let size = directory.outputSize()
-                    // Of what reaches the limit, the exit tells how much more there was.
-                    if size < Int64(Chunker.uploadLimit) { total = size }
-                case .over: isOver = true
-                }
-                wakeup.signal()
-            }
-        }
         if directory.isCancelled { link.poke() }
-        while !isOver {
-            if reporter.progress.start == .settled {
-                await reporter.uploadOutput(total: total)
-                if isOver { break }
+        uploadSoon()
+        news: while true {
+            switch await link.news() {
+            case .output: break
+            case .wholeOutput:
+                let size = directory.outputSize()
+                // Of what reaches the limit, the exit tells how much more there was.
+                if size < Int64(Chunker.uploadLimit) { wholeSize = size }
+            case .over: break news
             }
-            _ = await wakeup.wait(atMost: reporter.dueTime.map { max(.zero, $0 - .now) })
+            uploadSoon()
         }
-        await pump.value
         link.close()
         self.link = nil
+        wakeup.signal()
+        await upload?.value
+    }
+
+    /// Has the output uploaded as far as it is due. The Swift task for it is only there while it has something to do: a
+    /// thousand of them would take megabytes.
+    private func uploadSoon() {
+        isUploadDue = true
+        if upload != nil { return wakeup.signal() }
+        guard link != nil, reporter.progress.start == .settled else { return }
+        upload = spawn { [self] in
+            while isUploadDue, link != nil {
+                isUploadDue = false
+                await reporter.uploadOutput(total: wholeSize)
+                guard !isUploadDue, let dueTime = reporter.dueTime else { continue }
+                _ = await wakeup.wait(atMost: max(.zero, dueTime - .now))
+                isUploadDue = true
+            }
+            upload = nil
+        }
     }
 
     // MARK: - The end
