@@ -26,6 +26,7 @@ final class TaskWorker {
     private let wakeup = Wakeup()
     private var link: (any SupervisorLink)?
     private var upload: Task<Void, Never>?
+    private var isUploadDue = false
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
@@ -183,15 +184,16 @@ final class TaskWorker {
     /// Has the output uploaded as far as it is due. The Swift task for it is only there while it has something to do: a
     /// thousand of them would take megabytes.
     private func uploadSoon() {
+        isUploadDue = true
         if upload != nil { return wakeup.signal() }
         guard link != nil, reporter.progress.start == .settled else { return }
         upload = spawn { [self] in
-            var isDue = true
-            while isDue, link != nil {
+            while isUploadDue, link != nil {
+                isUploadDue = false
                 await reporter.uploadOutput(exit: nil)
-                let dueTime = reporter.dueTime
-                let isSignalled = await wakeup.wait(atMost: dueTime.map { max(.zero, $0 - .now) } ?? .zero)
-                isDue = isSignalled || dueTime != nil
+                guard !isUploadDue, let dueTime = reporter.dueTime else { continue }
+                _ = await wakeup.wait(atMost: max(.zero, dueTime - .now))
+                isUploadDue = true
             }
             upload = nil
         }
@@ -208,6 +210,18 @@ final class TaskWorker {
         guard !isOutputWanted else { return }
         log.warning("task \(record.id): its waiting output is dropped, too much of it waits for the service")
         directory.dropOutput()
+    }
+
+    /// The stored output, which waits for object storage, in bytes.
+    var wholeOutput: Int64 { isOutputWanted ? directory.outputSize() : 0 }
+
+    /// Gives the upload to object storage up, for want of room. What goes to the service stays.
+    func giveUpWholeOutput() {
+        guard isOutputWanted else { return }
+        let reason = "too much output waited on the disk for object storage, this was the oldest"
+        log.warning("task \(record.id): its output is not uploaded: \(reason)")
+        reporter.settleOutput(.failed(reason: reason))
+        directory.shortenOutput()
     }
 
     private func report() async {
@@ -230,7 +244,9 @@ final class TaskWorker {
             return
         }
         let size = directory.outputSize()
-        let outcome = await outputUpload.run(record, from: directory.outputPath)
+        let outcome = await outputUpload.run(record, from: directory.outputPath, isWanted: { self.isOutputWanted })
+        // It may have been given up meanwhile.
+        guard isOutputWanted else { return }
         reporter.settleOutput(outcome)
         guard case .stored = outcome else { return }
         log.info("task \(record.id): its output was uploaded, \(size) of \(exit.outputBytes) bytes")
