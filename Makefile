@@ -11,7 +11,7 @@ STATIC := $(SCRATCH)/release-static
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release-build lint format test fuzz torture crashpoints demo bench install sdk cross clean
+.PHONY: help deps build release-build lint format test fuzz torture crashpoints demo bench scale install sdk cross clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -50,6 +50,9 @@ demo: build ## Start a control plane and an agent on loopback, run two scripts, 
 
 bench: deps ## Measure memory, latency and throughput, and print the figures.
 	Tests/Bench/run.sh
+
+scale: release-build ## Run 1,000 tasks at once, 1,100, and 10,000 in a row, and print what that takes.
+	python3 Tests/Bench/scale.py $(STATIC)/release
 
 install: release-build ## Install the agent on this machine (as root or by sudo); a service where there is systemd.
 	$(if $(DESTDIR),,scripts/as-root.sh) env DESTDIR="$(DESTDIR)" \

@@ -16,9 +16,12 @@ struct TaskCgroup {
     init?(task: String, below parent: String? = parent) {
         guard let parent else { return nil }
         path = "\(parent)/\(Self.prefix)\(task)"
-        guard mkdir(path, 0o755) == 0 || shim_errno() == EEXIST else { return nil }
-        // Of a kernel before 5.14 it would be of no use.
-        guard access(path + "/cgroup.kill", W_OK) == 0, Self.isEmpty(path),
+        if mkdir(path, 0o755) != 0 {
+            // One of before, if it is empty.
+            guard rmdir(path) == 0, mkdir(path, 0o755) == 0 else { return nil }
+        }
+        // Without this, as of a kernel before 5.14, it would be of no use.
+        guard access(path + "/cgroup.kill", W_OK) == 0,
             let descriptor = try? FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
         else {
             rmdir(path)
@@ -51,8 +54,9 @@ struct TaskCgroup {
 
     /// The group of this process; `nil` where no version 2 is mounted.
     static let parent: String? = {
-        let groups = String(decoding: (try? PosixFiles().read("/proc/self/cgroup", limit: 1 << 16)) ?? [], as: UTF8.self)
-        guard let own = groups.split(separator: "\n").first(where: { $0.hasPrefix("0::") })?.dropFirst(3),
+        let groups = (try? PosixFiles().read("/proc/self/cgroup", limit: 1 << 16)) ?? []
+        let lines = String(decoding: groups, as: UTF8.self)
+        guard let own = lines.split(separator: "\n").first(where: { $0.hasPrefix("0::") })?.dropFirst(3),
             let root = (["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] as [String]).first(where: isVersion2)
         else { return nil }
         return own == "/" ? root : root + own
@@ -65,9 +69,5 @@ struct TaskCgroup {
     private static func killAll(in path: String) {
         guard let file = try? FileDescriptor.open(path + "/cgroup.kill", O_WRONLY) else { return }
         _ = try? file.write([UInt8(ascii: "1")])
-    }
-
-    private static func isEmpty(_ path: String) -> Bool {
-        (try? PosixFiles().read(path + "/cgroup.procs", limit: 1 << 20))?.isEmpty ?? false
     }
 }

@@ -18,8 +18,8 @@ from lab import Lab, memory  # noqa: E402
 AGENT_LIMIT_KB = 8192
 SUPERVISOR_LIMIT_KB = 300
 SLOTS = 1000
-# What may be there after a burst that was not there before it: the nursery's socket, a connection that is kept.
-SPARE_DESCRIPTORS = 4
+# What may be there after a burst that was not there before it: the connections to the service that are kept for a while.
+SPARE_DESCRIPTORS = 8
 
 
 class Scale:

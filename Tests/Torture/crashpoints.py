@@ -70,7 +70,7 @@ class Sweep:
         """A task whose process of the role dies at its step of this number. The step's name; None: there was none."""
         if os.path.exists(self.mark):
             os.unlink(self.mark)
-        id = f"{self.name}-{self.role}-{number}"
+        id = f"{self.name}-{self.role}-{number}-{os.getpid()}"
         crashing = dict(
             self.clean, TAT_CRASH_IN="agent" if self.role == "successor" else self.role, TAT_CRASH_AT=str(number),
             TAT_CRASH_MARK=self.mark

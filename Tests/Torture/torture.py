@@ -159,7 +159,7 @@ class Torture:
             wanted = {}
             for _ in range(self.chance.randrange(1, 8)):
                 self.number += 1
-                wanted[f"t-{self.number}"] = kinds(self.chance)
+                wanted[f"t{os.getpid()}-{self.number}"] = kinds(self.chance)
             self.lab.create([self.order(id, kind) for id, kind in wanted.items()])
             tasks.update(wanted)
             time.sleep(self.chance.random() * 0.4)
@@ -282,7 +282,7 @@ class Torture:
         ids = []
         for _ in range(count):
             self.number += 1
-            ids.append(f"t-{self.number}")
+            ids.append(f"t{os.getpid()}-{self.number}")
         kind = Kind("recover", "sleep 3; head -c 10000 /dev/zero | tr '\\0' x\n", b"x" * 10000)
         self.supervisors_killed = self.disk_filled = False
         self.lab.create([self.order(id, kind) for id in ids])

@@ -98,6 +98,15 @@ public struct TaskDirectory: Sendable {
         (try? files.size(outputPath)) ?? 0
     }
 
+    /// Removes what is stored of the output beyond what is uploaded to the service; all of it where that cannot be.
+    func shortenOutput() {
+        do throws(FileError) {
+            try files.replace(outputPath, with: try files.read(outputPath, offset: 0, count: Self.uploadLimit))
+        } catch {
+            dropOutput()
+        }
+    }
+
     /// Removes the stored output.
     func dropOutput() { try? files.remove(outputPath) }
 

@@ -28,6 +28,7 @@ final class TaskWorker {
     /// How many bytes of output there are, once that is known before the exit is.
     private var wholeSize: Int64?
     private var upload: Task<Void, Never>?
+    private var isUploadDue = false
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
@@ -225,6 +226,18 @@ final class TaskWorker {
         directory.dropOutput()
     }
 
+    /// The stored output, which waits for object storage, in bytes.
+    var wholeOutput: Int64 { isOutputWanted ? directory.outputSize() : 0 }
+
+    /// Gives the upload to object storage up, for want of room. What goes to the service stays.
+    func giveUpWholeOutput() {
+        guard isOutputWanted else { return }
+        let reason = "too much output waited on the disk for object storage, this was the oldest"
+        log.warning("task \(record.id): its output is not uploaded: \(reason)")
+        reporter.settleOutput(.failed(reason: reason))
+        directory.shortenOutput()
+    }
+
     private func report() async {
         guard let exit else { return }
         await reporter.uploadOutput(total: exit.outputBytes)
@@ -245,7 +258,9 @@ final class TaskWorker {
             return
         }
         let size = directory.outputSize()
-        let outcome = await outputUpload.run(record, from: directory.outputPath)
+        let outcome = await outputUpload.run(record, from: directory.outputPath, isWanted: { self.isOutputWanted })
+        // It may have been given up meanwhile.
+        guard isOutputWanted else { return }
         reporter.settleOutput(outcome)
         guard case .stored = outcome else { return }
         log.info("task \(record.id): its output was uploaded, \(size) of \(exit.outputBytes) bytes")
