@@ -13,7 +13,13 @@ build_product() { # product
         flags+=(-Xswiftc -file-prefix-map -Xswiftc "$flag" -Xcc "-ffile-prefix-map=$flag")
     done
     flags+=(-Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs)
-    [[ $PLATFORM == linux ]] && flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
+    flags+=(-Xcc "-DTAT_PARTS=\"$(python3 "$CROSS/lib/sbom.py" --linked "$BUNDLE/$TARGET/parts")\"")
+    if [[ $PLATFORM == linux ]]; then
+        flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
+        # The start files of static executables would read all unwind tables, 1 MB, at each start, to register what the
+        # program headers tell as well.
+        flags+=(-Xlinker --defsym=__register_frame_info=0 -Xlinker --defsym=__deregister_frame_info=0)
+    fi
     for flag in ${STATIC_LIBRARIES:-}; do flags+=(-Xlinker "$flag"); done
     swift_build "$PACKAGE" "$(dirname "$BUNDLE")" "$scratch" "$1" "${flags[@]}"
     split_symbols "$(swift_product "$scratch" "$1")" "$output/$1$SUFFIX"
