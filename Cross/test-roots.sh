@@ -22,9 +22,16 @@ begin() {
     ROOTS=$LAB/roots
     mkdir "$ROOTS"
     mount -t tmpfs -o mode=755 roots "$ROOTS"
+    trap end EXIT
     python3 "$CROSS/lib/dns_server.py" "$LAB_NAME" 127.0.0.1 >"$LAB/dns.log" 2>&1 &
     echo $! >"$LAB/dns.pid"
     lab_wait 'the name server listens' grep -q listening "$LAB/dns.log"
+}
+
+end() {
+    # With what is mounted below; nothing may be left there to be removed.
+    umount --recursive --lazy "$ROOTS"
+    lab_end
 }
 
 # What every root gets: the agent, a home that names the hub, the name server.

@@ -137,7 +137,7 @@ lab_end() {
     for file in "$LAB"/*.pid; do
         if [[ -f $file ]]; then LAB_PROCESSES+=("$(<"$file")"); fi
     done
-    ((${#LAB_PROCESSES[@]})) && kill "${LAB_PROCESSES[@]}" 2>/dev/null
-    [[ $LAB ]] && rm -rf "$LAB"
-    ((${#TEMPORARIES[@]})) && rm -rf "${TEMPORARIES[@]}"
+    if ((${#LAB_PROCESSES[@]})); then kill "${LAB_PROCESSES[@]}" 2>/dev/null || true; fi
+    if [[ $LAB ]]; then rm -rf --one-file-system "$LAB"; fi
+    if ((${#TEMPORARIES[@]})); then rm -rf "${TEMPORARIES[@]}"; fi
 }
