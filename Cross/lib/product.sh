@@ -18,7 +18,9 @@ build_product() { # product
         flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
         # The start files of static executables would read all unwind tables, 1 MB, at each start, to register what the
         # program headers tell as well.
-        flags+=(-Xlinker --defsym=__register_frame_info=0 -Xlinker --defsym=__deregister_frame_info=0)
+        for flag in register_frame_info register_frame_info_bases; do
+            flags+=(-Xlinker "--defsym=__$flag=0" -Xlinker "--defsym=__de$flag=0")
+        done
     fi
     for flag in ${STATIC_LIBRARIES:-}; do flags+=(-Xlinker "$flag"); done
     swift_build "$PACKAGE" "$(dirname "$BUNDLE")" "$scratch" "$1" "${flags[@]}"
