@@ -23,8 +23,9 @@ build: deps ## Build tat_agent and tat_hub for debugging.
 release-build: deps ## Build optimised programs that need no Swift libraries where they run.
 	swift build -c release --static-swift-stdlib --scratch-path $(STATIC)
 
-lint: ## Check the format of all Swift files.
+lint: ## Check the format of all Swift files, and the shell scripts.
 	swift format lint --strict -r $(SOURCES)
+	shellcheck -x $$(git ls-files '*.sh') .ci/run
 
 format: ## Format all Swift files in place.
 	swift format -i -r $(SOURCES)

@@ -76,6 +76,7 @@ lab_agent_start() { # log, command and arguments...
     local log=$1
     shift
     STARTED=$(date +%s%N)
+    # shellcheck disable=SC2086
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1 \
         no_proxy="127.0.0.1,$LAB_NAME" TAT_AGENT_HOME="${AGENT_HOME:-$LAB/home}" ${AGENT_ENVIRONMENT:-} "$@" >"$log" 2>&1 &
     AGENT=$!
