@@ -31,7 +31,7 @@ stage_installer() { # folder, targets...
 }
 
 TARGETS=("$@")
-((${#TARGETS[@]})) || mapfile -t TARGETS < <(cd "$CROSS/targets" && printf '%s\n' *.sh | sed 's/\.sh$//')
+((${#TARGETS[@]})) || all_targets
 release_settings
 temporary_folder "$CACHE/release"
 STAGE=$TEMPORARY

@@ -33,9 +33,14 @@ key_of() { # words... -- files...
     } | sha256sum | cut -c1-16
 }
 
+# MiB
+free_space() { # folder
+    df -Pm "$1" | awk 'NR == 2 { print $4 }'
+}
+
 need_space() { # MiB
     local free
     mkdir -p "$CACHE" || die "cannot write to $CACHE: point XDG_CACHE_HOME to a folder you can write to."
-    free=$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')
+    free=$(free_space "$CACHE")
     ((free >= $1)) || die "$CACHE has $free MiB free and this needs $1: free some, or point XDG_CACHE_HOME elsewhere."
 }

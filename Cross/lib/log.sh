@@ -24,7 +24,8 @@ step() { # name, command, arguments
     if ((status)); then
         printf 'failed after %d s\n' $((SECONDS - started)) >&2
         sed 's/^/    /' <(tail -n 12 "$log") >&2
-        if grep -q 'No space left on device' "$log"; then
+        # A log on a full disk may not even have the words.
+        if grep -q 'No space left on device' "$log" || (($(free_space "$LOGS") < 2)); then
             die "the disk is full: free some space below $CACHE (or point XDG_CACHE_HOME elsewhere) and run this again."
         fi
         if grep -qE 'Failed to fetch|Could not (connect|resolve)|Temporary failure|unable to access' "$log"; then
