@@ -33,12 +33,12 @@ build_id() {
         sha256sum | cut -c1-40
 }
 
-# The symbols go to a file beside the executable, which names it.
+# The symbols go to a file beside the executable. They belong together by the build id; a link would have a checksum of
+# the symbols in it, which name temporary files of the compiler.
 split_symbols() { # built executable, destination
     local objcopy=$TOOLCHAIN/bin/llvm-objcopy
     "$objcopy" --only-keep-debug "$1" "$2.debug"
     "$objcopy" --strip-all --remove-section=.comment --remove-section=.swift_modhash "$1" "$2.new"
-    (cd "$(dirname "$2")" && "$objcopy" --add-gnu-debuglink="$(basename "$2").debug" "$(basename "$2").new")
     mv "$2.new" "$2"
     ls -l "$2"
 }
