@@ -115,10 +115,14 @@ lab_memory() { # process
     awk '/^(VmRSS|RssAnon):/ { printf "%s %.1f MB  ", $1, $2 / 1024 } /^Threads/ { print $1, $2 }' "/proc/$1/status"
 }
 
-# Fails if a process has more memory than that.
+# Fails if a process has more memory than that. How much of an executable's file is mapped around each page that is used
+# is the kernel's decision: 1 MB more in all is told of, and passes.
 lab_memory_limits() { # process, MB in all, MB of its own
-    awk -v all="$2" -v own="$3" '/^VmRSS:/ && $2 > all * 1024 || /^RssAnon:/ && $2 > own * 1024 { exit 1 }' \
-        "/proc/$1/status" || wrong "more memory than $2 MB, $3 MB of its own: $(lab_memory "$1")"
+    local status=0
+    awk -v all="$2" -v own="$3" '/^VmRSS:/ && $2 > all * 1024 { worse = $2 > (all + 1) * 1024 ? 2 : 1 }
+        /^RssAnon:/ && $2 > own * 1024 { exit worse = 2 } END { exit worse }' "/proc/$1/status" || status=$?
+    if ((status == 1)); then printf 'note  more memory than %s MB\n' "$2"; fi
+    if ((status == 2)); then wrong "more memory than $2 MB, $3 MB of its own: $(lab_memory "$1")"; fi
 }
 
 lab_wait() { # what for, command...

@@ -13,6 +13,8 @@ build_product() { # product
         flags+=(-Xswiftc -file-prefix-map -Xswiftc "$flag" -Xcc "-ffile-prefix-map=$flag")
     done
     flags+=(-Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs)
+    # The agent waits most of the time: less code in memory is worth more than faster code.
+    flags+=(-Xswiftc -Osize)
     flags+=(-Xcc "-DTAT_PARTS=\"$(python3 "$CROSS/lib/sbom.py" --linked "$BUNDLE/$TARGET/parts")\"")
     if [[ $PLATFORM == linux ]]; then
         flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
