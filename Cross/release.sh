@@ -38,6 +38,7 @@ STAGE=$TEMPORARY
 rm -f "$OUTPUT"/SHA256SUMS* "$OUTPUT"/tat_agent_*
 
 if [[ ${SIGNING_KEY:-} ]]; then check_key "$SIGNING_KEY"; fi
+"$CROSS/build-sdk.sh" "${TARGETS[@]}" >/dev/null
 for name in "${TARGETS[@]}"; do
     require_target "$name"
     require_sdk

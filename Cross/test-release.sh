@@ -146,6 +146,10 @@ if [[ " ${TARGETS[*]}" == *' linux-'* ]]; then test_installer; fi
 for name in $REPEAT; do test_repeat "$name"; done
 for name in "${TARGETS[@]}"; do
     require_target "$name"
+    if [[ $PLATFORM == windows ]] && ((EUID != 0)); then
+        printf 'skip  %s: Wine needs root\n' "$name"
+        continue
+    fi
     printf -- '--    %s\n' "$name"
     "$CROSS/test-$PLATFORM.sh" "$name" "$WORK/$name/tat_agent$SUFFIX"
 done

@@ -22,6 +22,16 @@ lock_cache() { # name
     flock --nonblock "$LOCK" || { note "waiting for another build of $1"; flock "$LOCK"; }
 }
 
+# Runs a function of this shell that no other builder may run at the same time.
+exclusively() { # name, function, arguments...
+    local lock
+    mkdir -p "$CACHE/locks"
+    exec {lock}>"$CACHE/locks/$1"
+    flock "$lock"
+    "${@:2}"
+    exec {lock}>&-
+}
+
 # The first 16 digits of a hash over words and the names and contents of files.
 key_of() { # words... -- files...
     local words=() file

@@ -16,11 +16,13 @@ step() { # name, command, arguments
     shift
     mkdir -p "$LOGS"
     log=$LOGS/$(tr -c 'A-Za-z0-9_\n' '-' <<<"$name").log
-    printf '==> %s … ' "$name" >&2
+    # What several builders write at once has to come in whole lines.
+    if [[ ! ${SIDE_BY_SIDE:-} ]]; then printf '==> %s … ' "$name" >&2; fi
     set +e
     (set -euo pipefail; "$@") >"$log" 2>&1 </dev/null
     status=$?
     set -e
+    if [[ ${SIDE_BY_SIDE:-} ]]; then printf '==> %s … ' "$name" >&2; fi
     if ((status)); then
         printf 'failed after %d s\n' $((SECONDS - started)) >&2
         sed 's/^/    /' <(tail -n 12 "$log") >&2

@@ -3,11 +3,6 @@
 VERSION=
 OUTPUT=
 
-# Sets TARGETS to the names of all.
-all_targets() {
-    mapfile -t TARGETS < <(cd "$CROSS/targets" && printf '%s\n' *.sh | sed 's/\.sh$//')
-}
-
 # Sets VERSION, and the time that every file in an artifact has: the last commit's unless SOURCE_DATE_EPOCH is given.
 release_settings() {
     VERSION=$(sed -n 's/.*agentVersion = "\(.*\)".*/\1/p' "$PACKAGE/Sources/Agent/Config/Version.swift")

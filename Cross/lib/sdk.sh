@@ -8,6 +8,11 @@ for part in log.sh cache.sh host.sh wine.sh "${SDK_PARTS[@]}"; do
     . "$CROSS/lib/$part"
 done
 
+# Sets TARGETS to the names of all.
+all_targets() {
+    mapfile -t TARGETS < <(cd "$CROSS/targets" && printf '%s\n' *.sh | sed 's/\.sh$//')
+}
+
 # Reads the target's file.
 require_target() { # name
     TARGET=$1

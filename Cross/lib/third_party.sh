@@ -2,7 +2,9 @@
 
 # Sets SOURCE_TARBALL, downloaded at most once; apt has checked it against the signed lists, and later runs check that it
 # is still the same.
-require_source() { # package, suite
+require_source() { exclusively "source-$1-$2" find_source "$@"; } # package, suite
+
+find_source() {
     local folder=$CACHE/download/$1-$2
     if [[ ! -f $folder/sums ]]; then
         rm -rf "$folder"
