@@ -30,7 +30,7 @@ step() { # name, command, arguments
         if grep -q 'No space left on device' "$log" || (($(free_space "$LOGS") < 2)); then
             die "the disk is full: free some space below $CACHE (or point XDG_CACHE_HOME elsewhere) and run this again."
         fi
-        if grep -qE 'Failed to fetch|Could not (connect|resolve)|Temporary failure|unable to access' "$log"; then
+        if grep -qE 'Failed to fetch|Could not (connect|resolve)|NewConnectionError|Temporary failure|unable to access' "$log"; then
             die "'$name' failed for want of the network: see that this machine reaches it (MIRROR= names another mirror)."
         fi
         die "'$name' failed: the whole log is $log"
