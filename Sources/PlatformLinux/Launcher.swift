@@ -64,6 +64,8 @@ public final class LinuxLauncher: Launcher {
     }
 
     private func startNursery() throws -> FileDescriptor {
+        // Not in the nursery: what it has of memory its supervisors have, too.
+        TaskCgroup.sweep()
         let (mine, theirs) = try Self.socketPair(SOCK_SEQPACKET)
         // The nursery waits for messages.
         theirs.setNonBlocking(false)

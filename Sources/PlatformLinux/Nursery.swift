@@ -17,7 +17,6 @@ enum Nursery {
         shim_ignore_signal(SIGCHLD)
         shim_ignore_signal(SIGINT)
         Supervisor.warmUp()
-        TaskCgroup.sweep()
         crashPoints(in: "nursery")
         crashPoint("ready")
         guard let requests = LinuxLauncher.inheritedSocket() else { return 2 }
