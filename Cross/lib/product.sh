@@ -2,6 +2,9 @@
 
 PACKAGE=${PACKAGE:-$(dirname "$CROSS")}
 
+# What the product calls of Windows, besides what the runtime does.
+WINDOWS_LIBRARIES='-lwinhttp -ladvapi32 -lsecur32 -luserenv -lnetapi32 -liphlpapi -lws2_32 -lcrypt32 -lbcrypt -lntdll'
+
 output_folder() { printf '%s\n' "${CROSS_OUTPUT:-$PACKAGE/.build/cross}/$TARGET"; }
 
 build_product() { # product
@@ -15,8 +18,22 @@ build_product() { # product
     flags+=(-Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs)
     [[ $PLATFORM == linux ]] && flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
     for flag in ${STATIC_LIBRARIES:-}; do flags+=(-Xlinker "$flag"); done
+    if [[ $PLATFORM == windows ]]; then
+        LIBRARIES="$WINDOWS_LIBRARIES $LIBRARIES"
+        drop_other_executables "$scratch/$TRIPLE/release" "$1"
+    fi
+    # The manifest chooses the backend by it.
+    export TAT_TARGET_OS=$PLATFORM
     swift_build "$PACKAGE" "$(dirname "$BUNDLE")" "$scratch" "$1" "${flags[@]}"
     split_symbols "$(swift_product "$scratch" "$1")" "$output/$1$SUFFIX"
+}
+
+# The linker takes all objects that there are, and is to find those of one executable only.
+drop_other_executables() { # folder of the build, product
+    local main
+    for main in "$1"/*.build/main.swift.o; do
+        [[ $main == "$1/$2.build/"* ]] || rm -f "${main%/*}"/*.o
+    done
 }
 
 # By what goes in, not by what comes out: the compiler's own hashes, which are stripped, differ from one build to the next.

@@ -2,6 +2,8 @@
 #ifndef LINUX_GNU_H
 #define LINUX_GNU_H
 
+#if defined(__linux__)
+
 #include <sys/types.h>
 
 /// pipe2(2) with O_CLOEXEC.
@@ -25,4 +27,5 @@ ssize_t shim_send_descriptor(int socket, const void *bytes, size_t count, int de
 /// Receives a message and the descriptor that came with it, close-on-exec; -1 in `descriptor` when none did.
 ssize_t shim_receive_descriptor(int socket, void *bytes, size_t capacity, int *descriptor);
 
+#endif
 #endif

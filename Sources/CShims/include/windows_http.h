@@ -53,7 +53,7 @@ static inline HINTERNET shim_win_WinHttpOpen(DWORD access) {
     return shim_win_http.Open(NULL, access, WINHTTP_NO_PROXY_NAME, WINHTTP_NO_PROXY_BYPASS, WINHTTP_FLAG_ASYNC);
 }
 
-static inline BOOL shim_win_WinHttpCloseHandle(HINTERNET handle) { return shim_win_http.CloseHandle(handle); }
+static inline bool shim_win_WinHttpCloseHandle(HINTERNET handle) { return shim_win_http.CloseHandle(handle); }
 
 static inline HINTERNET shim_win_WinHttpConnect(HINTERNET session, const WCHAR *host, WORD port) {
     return shim_win_http.Connect(session, host, port, 0);
@@ -65,17 +65,17 @@ static inline HINTERNET shim_win_WinHttpOpenRequest(
         connection, method, path, NULL, WINHTTP_NO_REFERER, WINHTTP_DEFAULT_ACCEPT_TYPES, flags);
 }
 
-static inline BOOL shim_win_WinHttpSetOption_number(HINTERNET handle, DWORD option, DWORD value) {
+static inline bool shim_win_WinHttpSetOption_number(HINTERNET handle, DWORD option, DWORD value) {
     return shim_win_http.SetOption(handle, option, &value, sizeof value);
 }
 
 /// For options that have no value.
-static inline BOOL shim_win_WinHttpSetOption(HINTERNET handle, DWORD option) {
+static inline bool shim_win_WinHttpSetOption(HINTERNET handle, DWORD option) {
     return shim_win_http.SetOption(handle, option, NULL, 0);
 }
 
 /// Has the handler of the context called for what `notifications` names.
-static inline BOOL shim_win_WinHttpSetStatusCallback(
+static inline bool shim_win_WinHttpSetStatusCallback(
     HINTERNET handle, struct shim_win_http_context *context, DWORD notifications) {
     DWORD_PTR value = (DWORD_PTR)context;
     return shim_win_http.SetOption(handle, WINHTTP_OPTION_CONTEXT_VALUE, &value, sizeof value) &&
@@ -84,35 +84,35 @@ static inline BOOL shim_win_WinHttpSetStatusCallback(
 }
 
 /// In milliseconds; 0 is for ever.
-static inline BOOL shim_win_WinHttpSetTimeouts(HINTERNET handle, int resolve, int connect, int send, int receive) {
+static inline bool shim_win_WinHttpSetTimeouts(HINTERNET handle, int resolve, int connect, int send, int receive) {
     return shim_win_http.SetTimeouts(handle, resolve, connect, send, receive);
 }
 
-static inline BOOL shim_win_WinHttpAddRequestHeaders(HINTERNET request, const WCHAR *line, DWORD flags) {
+static inline bool shim_win_WinHttpAddRequestHeaders(HINTERNET request, const WCHAR *line, DWORD flags) {
     return shim_win_http.AddRequestHeaders(request, line, (DWORD)-1, flags);
 }
 
-static inline BOOL shim_win_WinHttpSendRequest(
+static inline bool shim_win_WinHttpSendRequest(
     HINTERNET request, void *body, DWORD length, DWORD total, struct shim_win_http_context *context) {
     return shim_win_http.SendRequest(
         request, WINHTTP_NO_ADDITIONAL_HEADERS, 0, body, length, total, (DWORD_PTR)context);
 }
 
-static inline BOOL shim_win_WinHttpWriteData(HINTERNET request, const void *bytes, DWORD length) {
+static inline bool shim_win_WinHttpWriteData(HINTERNET request, const void *bytes, DWORD length) {
     return shim_win_http.WriteData(request, bytes, length, NULL);
 }
 
-static inline BOOL shim_win_WinHttpReceiveResponse(HINTERNET request) {
+static inline bool shim_win_WinHttpReceiveResponse(HINTERNET request) {
     return shim_win_http.ReceiveResponse(request, NULL);
 }
 
 /// A header of the reply: `*size` is the room in bytes, then what is taken.
-static inline BOOL shim_win_WinHttpQueryHeaders(HINTERNET request, DWORD what, void *buffer, DWORD *size) {
+static inline bool shim_win_WinHttpQueryHeaders(HINTERNET request, DWORD what, void *buffer, DWORD *size) {
     return shim_win_http.QueryHeaders(
         request, what, WINHTTP_HEADER_NAME_BY_INDEX, buffer, size, WINHTTP_NO_HEADER_INDEX);
 }
 
-static inline BOOL shim_win_WinHttpReadData(HINTERNET request, void *buffer, DWORD size) {
+static inline bool shim_win_WinHttpReadData(HINTERNET request, void *buffer, DWORD size) {
     return shim_win_http.ReadData(request, buffer, size, NULL);
 }
 
