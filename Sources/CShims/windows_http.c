@@ -6,7 +6,7 @@ struct shim_win_http shim_win_http;
 #define FUNCTION(name)                                                                                                 \
     if (!(*(FARPROC *)&shim_win_http.name = GetProcAddress(module, "WinHttp" #name))) return GetLastError();
 
-DWORD shim_win_http_load(void) {
+uint32_t shim_win_http_load(void) {
     HMODULE module = LoadLibraryExW(L"winhttp.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
     if (!module) return GetLastError();
     FUNCTION(Open)
