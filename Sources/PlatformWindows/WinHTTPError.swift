@@ -14,9 +14,16 @@ extension TransportError {
     /// What GetLastError says after a call of WinHTTP's that failed.
     static func ofLastCall() -> TransportError { TransportError(winHTTP: UInt32(shim_win_GetLastError())) }
 
-    /// The errors that the agent meets: 12000 to 12190 are those of winhttp.h. Own words, because WinHTTP's are not in the
-    /// system's table, and in the language of the system.
+    /// The errors that the agent meets: 12000 to 12190 are those of winhttp.h, 10000 to 11999 those of Windows Sockets. Own
+    /// words, because WinHTTP's are not in the system's table, and in the language of the system.
     private static let known: [UInt32: (Kind, String)] = [
+        64: (.closed, "the connection broke"),
+        10053: (.closed, "the connection broke"),
+        10054: (.closed, "the connection broke"),
+        10060: (.timeout, "the operation timed out"),
+        10061: (.connect, "the connection is refused"),
+        10065: (.connect, "there is no way to the host"),
+        11001: (.resolve, "the name of the host cannot be resolved"),
         12002: (.timeout, "the operation timed out"),
         12005: (.invalidRequest, "the address is not valid"),
         12006: (.invalidRequest, "the address is not valid"),
