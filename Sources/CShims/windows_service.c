@@ -33,12 +33,14 @@ bool shim_win_StartServiceCtrlDispatcher(const WCHAR *name, const struct shim_wi
     return StartServiceCtrlDispatcherW(table);
 }
 
-bool shim_win_SetServiceStatus(DWORD state, DWORD accepted, DWORD exit_code, DWORD checkpoint, DWORD hint) {
+bool shim_win_SetServiceStatus(
+    DWORD state, DWORD accepted, DWORD exit_code, DWORD specific_code, DWORD checkpoint, DWORD hint) {
     SERVICE_STATUS status = {
         .dwServiceType = SERVICE_WIN32_OWN_PROCESS,
         .dwCurrentState = state,
         .dwControlsAccepted = accepted,
         .dwWin32ExitCode = exit_code,
+        .dwServiceSpecificExitCode = specific_code,
         .dwCheckPoint = checkpoint,
         .dwWaitHint = hint,
     };

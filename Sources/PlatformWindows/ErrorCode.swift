@@ -28,6 +28,7 @@ package enum ErrorCode {
     package static let directory: DWORD = 267
     package static let pipeConnected: DWORD = 535
     package static let operationAborted: DWORD = 995
+    package static let ioIncomplete: DWORD = 996
     package static let ioPending: DWORD = 997
     package static let failedServiceControllerConnect: DWORD = 1063
     package static let diskQuotaExceeded: DWORD = 1295

@@ -23,6 +23,27 @@ package final class Handle: @unchecked Sendable {
         return event
     }
 
+    /// Opens a file, or makes one that only some may use, CreateFileW.
+    package static func make(
+        _ path: String,
+        access: DWORD,
+        share: DWORD,
+        disposition: DWORD,
+        flags: DWORD = DWORD(FILE_ATTRIBUTE_NORMAL),
+        security: FileSecurity
+    ) throws(SystemError) -> Handle {
+        try security.withAttributes { attributes throws(SystemError) in
+            try open(
+                path,
+                access: access,
+                share: share,
+                disposition: disposition,
+                flags: flags,
+                security: attributes
+            )
+        }
+    }
+
     /// Opens or makes a file, CreateFileW.
     package static func open(
         _ path: String,
@@ -69,13 +90,20 @@ package final class Handle: @unchecked Sendable {
         return bytes
     }
 
-    /// Writes all of it, WriteFile.
-    package func writeAll(_ bytes: some Sequence<UInt8>) throws(SystemError) {
+    /// Writes all of it, at the file's own position or at `offset`, WriteFile.
+    package func writeAll(_ bytes: some Collection<UInt8>, offset: Int64? = nil) throws(SystemError) {
         var rest = Array(bytes)[...]
+        var position = OVERLAPPED()
         while !rest.isEmpty {
             var written: DWORD = 0
+            if let offset {
+                shim_win_set_offset(&position, UInt64(bitPattern: offset + Int64(bytes.count - rest.count)))
+            }
             let isWritten = rest.withUnsafeBytes { buffer in
-                shim_win_WriteFile(raw, buffer.baseAddress, DWORD(clamping: min(buffer.count, 1 << 24)), &written, nil)
+                let count = DWORD(clamping: min(buffer.count, 1 << 24))
+                return offset == nil
+                    ? shim_win_WriteFile(raw, buffer.baseAddress, count, &written, nil)
+                    : shim_win_WriteFile(raw, buffer.baseAddress, count, &written, &position)
             }
             guard isWritten else { throw SystemError("write") }
             if written == 0 { throw SystemError("write", code: ErrorCode.diskFull) }

@@ -50,6 +50,13 @@ static inline bool shim_win_GetFileInformationByHandle(HANDLE file, BY_HANDLE_FI
     return GetFileInformationByHandle(file, information);
 }
 
+/// When the file or its name was last changed, in units of 100 ns since 1601; 0 when that cannot be told.
+static inline uint64_t shim_win_file_change_time(HANDLE file) {
+    FILE_BASIC_INFO information;
+    if (!GetFileInformationByHandleEx(file, FileBasicInfo, &information, sizeof information)) return 0;
+    return (uint64_t)information.ChangeTime.QuadPart;
+}
+
 static inline DWORD shim_win_GetFileAttributes(const WCHAR *path) { return GetFileAttributesW(path); }
 static inline bool shim_win_SetFileAttributes(const WCHAR *path, DWORD attributes) {
     return SetFileAttributesW(path, attributes);

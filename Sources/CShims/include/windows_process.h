@@ -127,6 +127,9 @@ static inline int64_t shim_win_GetProcessHandleCount(void) {
     return GetProcessHandleCount(GetCurrentProcess(), &count) ? (int64_t)count : -1;
 }
 
+/// Ends the process at once, without what the C library does at an exit.
+static inline void shim_win_ExitProcess(UINT code) { ExitProcess(code); }
+
 static inline UINT shim_win_GetOEMCP(void) { return GetOEMCP(); }
 static inline UINT shim_win_SetErrorMode(UINT mode) { return SetErrorMode(mode); }
 

@@ -1,10 +1,9 @@
-// The service control manager, the console's events, the registry, security descriptors by text.
+// The service control manager, the console's events, the registry.
 #ifndef WINDOWS_SERVICE_H
 #define WINDOWS_SERVICE_H
 
 #if defined(_WIN32)
 #include "windows_base.h"
-#include <sddl.h>
 
 /// What a service is made of. Called on threads of the system's choice.
 struct shim_win_service {
@@ -17,8 +16,10 @@ struct shim_win_service {
 /// StartServiceCtrlDispatcherW for one service in this process: returns when it has ended.
 bool shim_win_StartServiceCtrlDispatcher(const WCHAR *name, const struct shim_win_service *service);
 
-/// SetServiceStatus of that service. `checkpoint` and `hint` (ms) count in the pending states only.
-bool shim_win_SetServiceStatus(DWORD state, DWORD accepted, DWORD exit_code, DWORD checkpoint, DWORD hint);
+/// SetServiceStatus of that service. `specific_code` counts with ERROR_SERVICE_SPECIFIC_ERROR only, `checkpoint` and
+/// `hint` (ms) in the pending states only.
+bool shim_win_SetServiceStatus(
+    DWORD state, DWORD accepted, DWORD exit_code, DWORD specific_code, DWORD checkpoint, DWORD hint);
 
 /// Has `handler` called, on a thread of the system's, for CTRL_C_EVENT and its like.
 bool shim_win_SetConsoleCtrlHandler(void (*handler)(DWORD event));
@@ -29,13 +30,6 @@ static inline LSTATUS shim_win_RegGetValue_string(
 }
 
 static inline HKEY shim_win_local_machine(void) { return HKEY_LOCAL_MACHINE; }
-
-/// The security descriptor that a text in SDDL means, to be freed by LocalFree; or NULL.
-static inline void *shim_win_ConvertStringSecurityDescriptor(const WCHAR *text) {
-    PSECURITY_DESCRIPTOR descriptor = NULL;
-    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(text, SDDL_REVISION_1, &descriptor, NULL)) return NULL;
-    return descriptor;
-}
 
 #endif
 #endif
