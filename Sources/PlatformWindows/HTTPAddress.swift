@@ -11,7 +11,8 @@ package struct HTTPAddress: Equatable, Sendable {
 
     /// Reads an address that has one of the schemes, which is all in lower case there.
     package init(_ text: String, schemes: [String: Bool]) throws(TransportError) {
-        guard text.utf8.count <= 64 << 10, text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }),
+        guard text.utf8.count <= 64 << 10,
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") }),
             let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
             let isSecure = schemes[text[..<colon].lowercased()], text[colon...].utf8.starts(with: "://".utf8)
         else { throw Self.invalid }

@@ -56,7 +56,8 @@ extension TransportError {
     static func words(forSecureFailure flags: UInt32) -> String {
         let meanings: [(UInt32, String)] = [
             (0x1, "its revocation cannot be checked"), (0x2, "it is not valid"), (0x4, "it was revoked"),
-            (0x8, "its authority is not trusted"), (0x10, "it is for another name"), (0x20, "its time has not come or is over"),
+            (0x8, "its authority is not trusted"), (0x10, "it is for another name"),
+            (0x20, "its time has not come or is over"),
             (0x40, "it is not for servers"), (0x8000_0000, "the secure channel failed"),
         ]
         let words = meanings.filter { flags & $0.0 != 0 }.map(\.1)

@@ -213,7 +213,10 @@ final class WinHTTPExchange {
     private func finish() throws(TransportError) {
         // WinHTTP takes the end of the connection for the end of the body.
         if let announced, Int64(received) < announced, status != 204, status != 304 {
-            throw TransportError(.closed, "the connection broke \(announced - Int64(received)) bytes before the reply's end")
+            throw TransportError(
+                .closed,
+                "the connection broke \(announced - Int64(received)) bytes before the reply's end"
+            )
         }
         end(.success(HTTPResponse(status: status, body: body)))
     }

@@ -40,7 +40,9 @@ final class WinHTTPRequest {
         for line in lines {
             // One that WinHTTP would write itself is replaced.
             let flags = UInt32(WINHTTP_ADDREQ_FLAG_ADD) | (line.replaces ? 0x8000_0000 : 0)
-            guard shim_win_WinHttpAddRequestHeaders(raw, line.text.wide, flags) else { throw TransportError.ofLastCall() }
+            guard shim_win_WinHttpAddRequestHeaders(raw, line.text.wide, flags) else {
+                throw TransportError.ofLastCall()
+            }
         }
     }
 

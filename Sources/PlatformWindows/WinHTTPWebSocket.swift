@@ -72,7 +72,11 @@ final class WinHTTPWebSocket: WebSocketConnection {
         self.keepalive = keepalive
         if let raw = handle.raw {
             let milliseconds = UInt32(keepalive.interval.components.seconds * 1000)
-            _ = shim_win_WinHttpSetOption_number(raw, UInt32(WINHTTP_OPTION_WEB_SOCKET_KEEPALIVE_INTERVAL), milliseconds)
+            _ = shim_win_WinHttpSetOption_number(
+                raw,
+                UInt32(WINHTTP_OPTION_WEB_SOCKET_KEEPALIVE_INTERVAL),
+                milliseconds
+            )
         }
         handle.events.receiver = { [weak self] in self?.arrived($0) }
         receiveMore()

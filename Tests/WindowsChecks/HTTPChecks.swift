@@ -59,7 +59,8 @@ let httpChecks = [
             let cases: [(String, [TransportError.Kind])] = [
                 ("/short", [.closed]), ("/reset", [.closed]),
                 // WinHTTP says of these that the connection broke or that the reply is not valid.
-                ("/close", [.closed, .protocolViolation]), ("/garbage", [.protocolViolation, .closed]), ("/bytes/2000", [.tooLarge]),
+                ("/close", [.closed, .protocolViolation]), ("/garbage", [.protocolViolation, .closed]),
+                ("/bytes/2000", [.tooLarge]),
                 ("/chunks/2048", [.tooLarge]), ("/slow", [.timeout]), ("/slowbody", [.timeout]),
             ]
             for (path, kinds) in cases {
@@ -117,7 +118,9 @@ let httpChecks = [
             let name = uniqueName()
             let url = try server.http("/slow?name=\(name)")
             let found = Found()
-            let exchange = spawn { found.error = await transportError { try await transport.send(HTTPRequest(.get, url)) } }
+            let exchange = spawn {
+                found.error = await transportError { try await transport.send(HTTPRequest(.get, url)) }
+            }
             try await eventually { try await server.log(name, by: transport).has("asked") }
             exchange.cancel()
             await exchange.value

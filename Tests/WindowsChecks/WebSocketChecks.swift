@@ -79,7 +79,9 @@ let webSocketChecks = [
             let socket = try await open("/burst/5000", transport, server)
             await sleep(for: .milliseconds(300))
             for number in 0..<5000 {
-                guard case .binary(let message) = try await socket.next() else { throw Failure(description: "not binary") }
+                guard case .binary(let message) = try await socket.next() else {
+                    throw Failure(description: "not binary")
+                }
                 let read = message.prefix(4).reduce(0) { $0 << 8 | Int($1) }
                 try expectEqual([read, message.count], [number, 1024])
             }
@@ -90,7 +92,8 @@ let webSocketChecks = [
         try TestServer.with { transport, server in
             // What is not valid UTF-8 or too big is our finding; of the others WinHTTP only says that they are not valid.
             for (mode, kinds) in [
-                ("/utf8", [TransportError.Kind.protocolViolation, .closed]), ("/masked", [.protocolViolation, .closed]),
+                ("/utf8", [TransportError.Kind.protocolViolation, .closed]),
+                ("/masked", [.protocolViolation, .closed]),
                 ("/toobig", [.protocolViolation, .closed, .other]),
             ] {
                 let socket = try await open(mode + "?name=x", transport, server)

@@ -3,6 +3,10 @@ import CShims
 // Runs the checks whose names contain one of the arguments, or all; exits with 1 when one fails. Those of the transport need
 // `server=…`, and in Wine `system=wine` is given (TestServer.swift).
 
-let checks: [Check] = systemChecks + (TestServer.shared == nil ? [] : httpChecks + webSocketChecks)
+let checks: [Check] = [
+    systemChecks,
+    cryptoChecks,
+    TestServer.shared == nil ? [] : httpChecks + webSocketChecks,
+].flatMap(\.self)
 
 exit(Check.run(checks, only: CommandLine.arguments.dropFirst().filter { !$0.utf8.contains(UInt8(ascii: "=")) }))

@@ -7,6 +7,7 @@
 
 #include <aclapi.h>
 #include <sddl.h>
+#include <winternl.h>
 
 // MARK: - Identifiers of accounts
 
@@ -39,6 +40,9 @@ static inline bool shim_win_LookupAccountSid(
     *use = kind;
     return found;
 }
+
+/// The error of Windows for an NTSTATUS; 317 where there is none.
+static inline uint32_t shim_win_RtlNtStatusToDosError(int32_t status) { return RtlNtStatusToDosError(status); }
 
 // MARK: - Tokens
 
