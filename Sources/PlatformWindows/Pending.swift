@@ -10,16 +10,3 @@ struct WindowsUsers: Users {
 }
 final class UserLogon { let token: HANDLE? = nil; let environment: [WCHAR] = []; let home = ""; func close() {} }
 struct S4ULogon { func logon(_ user: User) throws -> UserLogon? { nil } }
-struct WindowsMachine: Machine {
-    var kernelName: String { "Windows" }
-    var kernelVersion: String { "10.0" }
-    var osVersion: String { "Windows" }
-    var architecture: String { "x86_64" }
-    var machineID: String? { nil }
-    var bootID: String { "boot" }
-    var hostname: String { "host" }
-    var processID: Int32 { Int32(shim_win_GetCurrentProcessId()) }
-    var localAddress: String { "" }
-    func environment(_ name: String) -> String? { Environment.value(name) }
-    var uptimeSeconds: Int64 { Int64(shim_win_GetTickCount64() / 1000) }
-}

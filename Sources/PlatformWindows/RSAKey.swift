@@ -63,7 +63,7 @@ package struct RSANumbers: Equatable, Sendable {
         guard blob.count >= 24 else { return nil }
         let header = (0..<6).map { index in (0..<4).reduce(UInt32(0)) { $0 | UInt32(blob[index * 4 + $1]) << ($1 * 8) }
         }
-        let lengths = header[2...].map { Int($0) }
+        let lengths = header[2...].map { Int(clamping: $0) }
         guard header[0] == Self.fullMagic, lengths.allSatisfy({ (1...4096).contains($0) }) else { return nil }
         let (exponent, modulus, prime1, prime2) = (lengths[0], lengths[1], lengths[2], lengths[3])
         var rest = blob[24...]

@@ -85,6 +85,7 @@ public final class WinHTTPTransport: Transport {
     public func resolves(url: String) async -> Bool {
         guard let address = try? HTTPAddress(url, schemes: HTTPAddress.all) else { return false }
         let name = address.name
+        guard Sockets.areStarted else { return false }
         return await EventLoop.shared.offload(to: worker) { shim_win_GetAddrInfo(name.wide) }
     }
 

@@ -146,7 +146,7 @@ final class WinHTTPEvents: @unchecked Sendable {
             poller.post { [self] in Unmanaged.passUnretained(self).release() }
             return
         }
-        guard let event = event(status, information, Int(length)) else { return }
+        guard let event = event(status, information, Int(clamping: length)) else { return }
         poller.post { [self] in EventLoop.shared.assumeIsolated { receiver?(event) } }
     }
 
@@ -161,7 +161,7 @@ final class WinHTTPEvents: @unchecked Sendable {
             guard isWebSocket else { return .read(count: min(length, incoming.count), type: nil) }
             guard let information, length >= MemoryLayout<WINHTTP_WEB_SOCKET_STATUS>.size else { return nil }
             let result = information.loadUnaligned(as: WINHTTP_WEB_SOCKET_STATUS.self)
-            return .read(count: min(Int(result.dwBytesTransferred), incoming.count), type: result.eBufferType)
+            return .read(count: min(Int(clamping: result.dwBytesTransferred), incoming.count), type: result.eBufferType)
         case WINHTTP_CALLBACK_STATUS_SECURE_FAILURE:
             guard let information, length >= 4 else { return nil }
             return .secureFailure(information.loadUnaligned(as: UInt32.self))

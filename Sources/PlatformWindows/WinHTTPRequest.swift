@@ -130,7 +130,7 @@ final class WinHTTPRequest {
         var size = UInt32(MemoryLayout<UInt32>.size)
         let what = UInt32(WINHTTP_QUERY_STATUS_CODE) | UInt32(WINHTTP_QUERY_FLAG_NUMBER)
         guard let raw = handle.raw, shim_win_WinHttpQueryHeaders(raw, what, &value, &size) else { return nil }
-        return Int(value)
+        return Int(clamping: value)
     }
 
     /// What `Content-Length` says, if it is there.

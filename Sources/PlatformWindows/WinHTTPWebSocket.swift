@@ -209,7 +209,10 @@ final class WinHTTPWebSocket: WebSocketConnection {
             shim_win_WinHttpWebSocketQueryCloseStatus(raw, &code, &reason, UInt32(reason.count), &length) == 0
         else { return (nil, "") }
         // 1005 stands for a frame without a code.
-        return (code == 0 || code == 1005 ? nil : code, String(decoding: reason.prefix(Int(length)), as: UTF8.self))
+        return (
+            code == 0 || code == 1005 ? nil : code,
+            String(decoding: reason.prefix(Int(clamping: length)), as: UTF8.self)
+        )
     }
 
     private func deliver(_ event: WebSocketEvent) {

@@ -7,6 +7,8 @@ package struct WindowsVersion: Sendable {
     package var build: UInt32 = 0
     package var isServer = false
 
+    package init() {}
+
     package static let current: WindowsVersion = {
         var version = WindowsVersion()
         _ = shim_win_RtlGetVersion(&version.major, &version.minor, &version.build, &version.isServer)

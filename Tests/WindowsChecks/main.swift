@@ -6,6 +6,7 @@ import CShims
 let checks: [Check] = [
     systemChecks,
     cryptoChecks,
+    machineChecks,
     TestServer.shared == nil ? [] : httpChecks + webSocketChecks,
 ].flatMap(\.self)
 
