@@ -20,7 +20,7 @@ build_product() { # product
     for flag in ${STATIC_LIBRARIES:-}; do flags+=(-Xlinker "$flag"); done
     if [[ $PLATFORM == windows ]]; then
         LIBRARIES="$WINDOWS_LIBRARIES $LIBRARIES"
-        drop_other_executables "$scratch/$TRIPLE/release" "$1"
+        drop_other_objects "$scratch/$TRIPLE/release" "$1"
     fi
     # The manifest chooses the backend by it.
     export TAT_TARGET_OS=$PLATFORM
@@ -28,11 +28,16 @@ build_product() { # product
     split_symbols "$(swift_product "$scratch" "$1")" "$output/$1$SUFFIX"
 }
 
-# The linker takes all objects that there are, and is to find those of one executable only.
-drop_other_executables() { # folder of the build, product
-    local main
+# The linker takes all objects that there are, and is to find those of this executable only: not another one's, nor those
+# of files that were since removed.
+drop_other_objects() { # folder of the build, product
+    local main object name
     for main in "$1"/*.build/main.swift.o; do
         [[ $main == "$1/$2.build/"* ]] || rm -f "${main%/*}"/*.o
+    done
+    for object in "$1"/*.build/*.o; do
+        name=${object##*/}
+        [[ $(find "$PACKAGE/Sources" "$PACKAGE/Tests" -name "${name%.o}" -print -quit) ]] || rm -f "$object"
     done
 }
 

@@ -10,11 +10,8 @@ public enum AgentProgram {
         let ignoresImageState = words.contains { ["-i", "--ignore-image-state"].contains($0) }
         if words.first?.hasPrefix("-") ?? false { words.removeAll { ["-i", "--ignore-image-state"].contains($0) } }
         switch Arguments(words) {
-        case .supervise(let directory?):
+        case .supervise(let directory):
             return Supervisor.run(directory: directory)
-        case .supervise(nil):
-            complain("supervise takes the absolute path of a task directory")
-            return 2
         case .version:
             print("tat_agent \(agentVersion)")
             return 0

@@ -6,6 +6,10 @@ import CShims
 public final class WindowsLauncher: Launcher {
     private let poller: CompletionPoller
     private let executable: String
+    /// A supervisor without a task, which saves the next one the time that a process takes to start.
+    private var spare: WindowsSupervisorLink?
+    private var spareEnd: LoopTimer?
+    private var spareStart: LoopTimer?
 
     public nonisolated var commandTypes: [String] { ScriptCommand.types }
 
@@ -15,22 +19,45 @@ public final class WindowsLauncher: Launcher {
         self.executable = executable
     }
 
-    public func prepare() {}
+    public func prepare() {
+        if spare == nil { spare = try? start(["supervise"]) }
+        spareEnd?.cancel()
+        spareEnd = EventLoop.shared.schedule(after: Self.sparePatience) {
+            self.spare?.close()
+            self.spare = nil
+        }
+    }
+
+    /// How long a spare supervisor without work is kept.
+    private static let sparePatience = Duration.seconds(10)
+    /// When the next one is started: not while the machine is busy with a task's start.
+    private static let spareDelay = Duration.milliseconds(200)
 
     public func launch(directory: String, again: Bool) throws(LaunchError) -> any SupervisorLink {
+        spareStart?.cancel()
+        spareStart = EventLoop.shared.schedule(after: Self.spareDelay) { self.prepare() }
+        let path = Path.native(directory)
+        if !again, let link = spare {
+            spare = nil
+            if link.send(Array((path + "\n").utf8)) {
+                link.whenOver = { [weak self] in self?.prepare() }
+                return link
+            }
+        }
         do throws(SystemError) {
-            let name = Pipe.freshName()
-            let mine = try Pipe.listen(name, .both)
-            let theirs = try Pipe.connect(name)
-            try start(["supervise", Path.native(directory)], link: theirs)
-            return try WindowsSupervisorLink(pipe: mine, poller: poller)
+            let link = try start(["supervise", path])
+            link.whenOver = { [weak self] in self?.prepare() }
+            return link
         } catch {
             throw LaunchError("the task's supervisor could not be started: \(error)")
         }
     }
 
-    /// Starts the executable anew, with the link as its standard input.
-    private func start(_ arguments: [String], link: Handle) throws(SystemError) {
+    /// Starts the executable anew, with the other end of the link as its standard input.
+    private func start(_ arguments: [String]) throws(SystemError) -> WindowsSupervisorLink {
+        let name = Pipe.freshName()
+        let mine = try Pipe.listen(name, .both)
+        let theirs = try Pipe.connect(name)
         let null = try Handle.open(
             "NUL",
             access: FileAccess.write,
@@ -42,9 +69,9 @@ public final class WindowsLauncher: Launcher {
             commandLine: CommandLineText.joined(["tat_agent"] + arguments),
             environment: Environment.current,
             directory: SystemFolder.windows,
-            input: link,
+            input: theirs,
             output: null,
-            flags: DWORD(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_BREAKAWAY_FROM_JOB)
+            flags: DWORD(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP | CREATE_BREAKAWAY_FROM_JOB)
         )
         do throws(SystemError) {
             _ = try child.spawn()
@@ -54,6 +81,7 @@ public final class WindowsLauncher: Launcher {
             child.flags &= ~DWORD(CREATE_BREAKAWAY_FROM_JOB)
             _ = try child.spawn()
         }
+        return try WindowsSupervisorLink(pipe: mine, poller: poller)
     }
 
     public func adopt(directory: String) -> Adoption {
@@ -102,66 +130,4 @@ public final class WindowsLauncher: Launcher {
 
     /// Nothing is left of a task whose supervisor is gone: the system ends what is in a job that nobody holds.
     public nonisolated func endOrphans(of taskID: String) -> Int { 0 }
-}
-
-/// A connection to a supervisor: it sends a byte for news, this side one to poke it, and its end is the end of the task.
-@LoopActor
-final class WindowsSupervisorLink: SupervisorLink {
-    private let pipe: Handle
-    private let poller: CompletionPoller
-    private let arrived = Wakeup()
-    private let buffer = Buffer()
-    private var isOver = false
-
-    /// Memory that stays where it is while the system may write to it. Sound as `@unchecked Sendable`: it is used on the
-    /// loop's thread only.
-    private final class Buffer: @unchecked Sendable {
-        let bytes: UnsafeMutableRawBufferPointer = .allocate(byteCount: 64, alignment: 16)
-        deinit { bytes.deallocate() }
-    }
-
-    init(pipe: Handle, poller: CompletionPoller) throws(SystemError) {
-        self.pipe = pipe
-        self.poller = poller
-        try poller.add(pipe)
-        try read()
-    }
-
-    func news() async -> Bool {
-        if !isOver { _ = await arrived.wait() }
-        return !isOver
-    }
-
-    func poke() {
-        guard !isOver else { return }
-        let buffer = Buffer()
-        buffer.bytes[0] = UInt8(ascii: "c")
-        try? poller.start("write", { [pipe] _ in withExtendedLifetime((buffer, pipe)) {} }) { overlapped in
-            shim_win_WriteFile(pipe.raw, buffer.bytes.baseAddress, 1, nil, overlapped)
-        }
-    }
-
-    func close() {
-        guard !isOver else { return }
-        isOver = true
-        _ = shim_win_CancelIoEx(pipe.raw, nil)
-        arrived.signal()
-    }
-
-    private func read() throws(SystemError) {
-        let handler: CompletionPoller.Handler = { [weak self, buffer, pipe] completion in
-            withExtendedLifetime((buffer, pipe)) {}
-            self?.hasRead(completion)
-        }
-        try poller.start("read", handler) { overlapped in
-            shim_win_ReadFile(pipe.raw, buffer.bytes.baseAddress, DWORD(buffer.bytes.count), nil, overlapped)
-        }
-    }
-
-    private func hasRead(_ completion: CompletionPoller.Completion) {
-        guard !isOver else { return }
-        guard completion.status >= 0 else { return close() }
-        arrived.signal()
-        do throws(SystemError) { try read() } catch { close() }
-    }
 }

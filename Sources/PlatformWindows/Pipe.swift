@@ -2,6 +2,9 @@ import CShims
 
 /// Named pipes for overlapped operations, for SYSTEM, administrators and this process' user, on this machine only.
 package enum Pipe {
+    /// The longest message that goes both ways: a path, which is taken at once.
+    static let messageLimit: DWORD = 65_536
+
     /// What every name begins with.
     package static let prefix = #"\\.\pipe\tat-"#
 
@@ -23,7 +26,7 @@ package enum Pipe {
         var mode = DWORD(FILE_FLAG_OVERLAPPED)
         mode |= direction == .inbound ? DWORD(PIPE_ACCESS_INBOUND) : DWORD(PIPE_ACCESS_DUPLEX)
         if isFirst { mode |= DWORD(FILE_FLAG_FIRST_PIPE_INSTANCE) }
-        let size: DWORD = direction == .inbound ? 65_536 : 256
+        let size: DWORD = direction == .inbound ? 65_536 : messageLimit
         return try FileSecurity.owner.withAttributes { attributes throws(SystemError) in
             let raw = shim_win_CreateNamedPipe(
                 name.wide,

@@ -7,9 +7,11 @@ package struct ScriptCommand {
     package let fileExtension: String
     /// What the file holds.
     package let text: [UInt8]
+    /// Whether it is in UTF-8, as it should be; else it is in the machine's own code page.
+    package let isUTF8: Bool
     private let kind: Kind
 
-    private enum Kind { case powershell, batch(isUTF8: Bool) }
+    private enum Kind { case powershell, batch }
 
     /// The types of tasks that can run here; the first is what runs where none is named.
     package static let types = ["POWERSHELL", "BAT"]
@@ -18,8 +20,8 @@ package struct ScriptCommand {
     package init?(type: String, script: [UInt8]) {
         let mark: [UInt8] = [0xef, 0xbb, 0xbf]
         let bare = script.starts(with: mark) ? Array(script.dropFirst(3)) : script
-        // What is no UTF-8 is in the machine's own code page, which the interpreters assume where nothing is said.
-        let isUTF8 = String(validating: bare, as: UTF8.self) != nil
+        // The interpreters assume the machine's code page where nothing is said.
+        isUTF8 = String(validating: bare, as: UTF8.self) != nil
         switch type {
         case "POWERSHELL":
             fileExtension = ".ps1"
@@ -30,14 +32,16 @@ package struct ScriptCommand {
             fileExtension = ".bat"
             // The mark would become a part of the first command. Labels are only found after whole line ends.
             text = Self.withWholeLineEnds(bare)
-            kind = .batch(isUTF8: isUTF8)
+            kind = .batch
         default:
             return nil
         }
     }
 
     /// The program and the command line that run the script at `path`.
-    package func command(for path: String) -> (program: String, line: String) {
+    ///
+    /// - Parameter consoleIsUTF8: whether the console's code page is UTF-8 already.
+    package func command(for path: String, consoleIsUTF8: Bool) -> (program: String, line: String) {
         let path = Path.native(path)
         switch kind {
         case .powershell:
@@ -47,10 +51,10 @@ package struct ScriptCommand {
                 "-Command", Self.invocation(of: path),
             ]
             return (program, CommandLineText.joined(arguments))
-        case .batch(let isUTF8):
+        case .batch:
             let program = SystemFolder.native + #"\cmd.exe"#
             // With /S, cmd takes away the first and the last quote and nothing else; in quotes only % has a meaning.
-            let command = (isUTF8 ? "chcp 65001 >nul & " : "") + "\"\(path)\""
+            let command = (isUTF8 && !consoleIsUTF8 ? "chcp 65001 >nul & " : "") + "\"\(path)\""
             return (program, "\(CommandLineText.quoted(program)) /D /S /C \"\(command)\"")
         }
     }

@@ -8,10 +8,15 @@ struct Supervisor {
     private let pipe: SupervisorPipe
 
     /// Runs the task in `directory` to its end, unless another supervisor has claimed it. The process' exit code.
-    static func run(directory path: String) -> Int32 {
+    ///
+    /// - Parameter directory: `nil`: the agent says so through the link, when there is a task.
+    static func run(directory: String?) -> Int32 {
         // A script that crashes must not wait for somebody to click a message away; children take this over.
         _ = shim_win_SetErrorMode(UINT(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX))
+        // Whatever is typed for the script is not meant for this process, which shares its console.
+        _ = shim_win_SetConsoleCtrlHandler { _ in }
         let link = inheritedLink()
+        guard let path = directory ?? link.flatMap(receivePath) else { return 0 }
         let directory = TaskDirectory(path: path, files: WindowsFiles())
         guard let record = directory.record() else { return 1 }
         do throws(SystemError) {
@@ -31,6 +36,21 @@ struct Supervisor {
         else { return nil }
         _ = shim_win_SetHandleInformation(raw, DWORD(HANDLE_FLAG_INHERIT), 0)
         return Handle(owning: raw)
+    }
+
+    /// Waits for the path of a task directory, ended by a line feed; `nil` when the agent wants nothing any more.
+    private static func receivePath(from link: Handle) -> String? {
+        var path: [UInt8] = []
+        guard let reading = try? Operation(on: link, capacity: 4096) else { return nil }
+        while path.last != UInt8(ascii: "\n"), path.count <= Int(Pipe.messageLimit) {
+            guard (try? reading.read()) != nil else { return nil }
+            _ = shim_win_WaitForSingleObject(reading.event.raw, DWORD(INFINITE))
+            guard let piece = try? reading.result(), !piece.isEmpty else { return nil }
+            // Nothing comes behind it before the task is claimed but pokes, and the task is looked at then anyway.
+            let end = piece.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? piece.endIndex
+            path.append(contentsOf: piece[..<end])
+        }
+        return String(decoding: path.dropLast(), as: UTF8.self)
     }
 
     private func run() {
@@ -119,7 +139,8 @@ struct Supervisor {
             )
             let store = try OutputStore(from: reading, to: file, limit: record.outputLimit)
             let job = try Job()
-            let (program, line) = command.command(for: path)
+            let (program, line) = command.command(for: path, consoleIsUTF8: logon == nil && command.isUTF8)
+            if logon == nil, command.isUTF8 { _ = shim_win_SetConsoleCP(UINT(CP_UTF8)) }
             var child = Child(
                 program: program,
                 commandLine: line,
@@ -127,7 +148,9 @@ struct Supervisor {
                 directory: folder,
                 input: null,
                 output: writing,
-                flags: DWORD(CREATE_NO_WINDOW) | DWORD(CREATE_NEW_PROCESS_GROUP)
+                // Another user's script gets a console of its own, so that it cannot get at this process through it; else
+                // it has this process', which is nobody else's and there already.
+                flags: logon == nil ? 0 : DWORD(CREATE_NO_WINDOW)
             )
             child.token = logon?.token
             child.job = job

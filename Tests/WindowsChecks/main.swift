@@ -7,7 +7,11 @@ let checks: [Check] = [
     systemChecks,
     cryptoChecks,
     machineChecks,
+    usersChecks,
+    securityChecks,
+    logonChecks,
     TestServer.shared == nil ? [] : httpChecks + webSocketChecks,
 ].flatMap(\.self)
 
+if Reporter.isWanted { exit(Reporter.run()) }
 exit(Check.run(checks, only: CommandLine.arguments.dropFirst().filter { !$0.utf8.contains(UInt8(ascii: "=")) }))

@@ -130,6 +130,11 @@ static inline int64_t shim_win_GetProcessHandleCount(void) {
 /// Ends the process at once, without what the C library does at an exit.
 static inline void shim_win_ExitProcess(UINT code) { ExitProcess(code); }
 
+static inline bool shim_win_SetConsoleCP(UINT code_page) {
+    return SetConsoleCP(code_page) && SetConsoleOutputCP(code_page);
+}
+
+static inline UINT shim_win_GetConsoleOutputCP(void) { return GetConsoleOutputCP(); }
 static inline UINT shim_win_GetOEMCP(void) { return GetOEMCP(); }
 static inline UINT shim_win_SetErrorMode(UINT mode) { return SetErrorMode(mode); }
 
