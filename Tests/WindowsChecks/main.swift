@@ -14,4 +14,5 @@ let checks: [Check] = [
 ].flatMap(\.self)
 
 if Reporter.isWanted { exit(Reporter.run()) }
+if let code = Starter.run() { exit(code) }
 exit(Check.run(checks, only: CommandLine.arguments.dropFirst().filter { !$0.utf8.contains(UInt8(ascii: "=")) }))
