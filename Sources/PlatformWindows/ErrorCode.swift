@@ -33,4 +33,9 @@ package enum ErrorCode {
     package static let failedServiceControllerConnect: DWORD = 1063
     package static let diskQuotaExceeded: DWORD = 1295
     package static let notSupported: DWORD = 50
+    package static let notAllAssigned: DWORD = 1300
+    package static let invalidAccountName: DWORD = 1315
+    package static let noSuchUser: DWORD = 1317
+    package static let noneMapped: DWORD = 1332
+    package static let noSuchDomain: DWORD = 1355
 }

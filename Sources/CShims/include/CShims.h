@@ -13,6 +13,7 @@
 #include "windows_crypto.h"
 #include "windows_file.h"
 #include "windows_http.h"
+#include "windows_logon.h"
 #include "windows_loop.h"
 #include "windows_machine.h"
 #include "windows_process.h"

@@ -44,6 +44,11 @@ static inline bool shim_win_GetComputerNameEx(WCHAR *buffer, uint32_t *count) {
     return GetComputerNameExW(ComputerNamePhysicalDnsHostname, buffer, (DWORD *)count);
 }
 
+/// The NetBIOS name, as above.
+static inline bool shim_win_GetComputerName(WCHAR *buffer, uint32_t *count) {
+    return GetComputerNameW(buffer, (DWORD *)count);
+}
+
 /// The raw SMBIOS data of the firmware: how many bytes, more than `size` where they do not fit; 0 on failure.
 static inline uint32_t shim_win_GetSystemFirmwareTable_smbios(void *buffer, uint32_t size) {
     return GetSystemFirmwareTable('RSMB', 0, buffer, size);
