@@ -10,7 +10,7 @@ let checks: [Check] = [
     usersChecks,
     securityChecks,
     logonChecks,
-    TestServer.shared == nil ? [] : httpChecks + webSocketChecks,
+    TestServer.shared == nil ? [] : httpChecks + webSocketChecks + transferChecks + tlsChecks,
 ].flatMap(\.self)
 
 if Reporter.isWanted { exit(Reporter.run()) }
