@@ -79,7 +79,7 @@ public final class WinHTTPTransport: Transport {
         )
         _ = try await upgrade.run().get()
         let handle = try upgrade.request.upgrade(poller: poller, room: WinHTTPWebSocket.room)
-        return WinHTTPWebSocket(handle, keepalive: keepalive)
+        return WinHTTPWebSocket(handle, on: upgrade.request.connection, keepalive: keepalive)
     }
 
     public func resolves(url: String) async -> Bool {

@@ -51,7 +51,7 @@ final class WinHTTPExchange {
         self.request = try WinHTTPRequest(
             request.method.rawValue,
             address,
-            headers: request.headers + Self.lengthField(of: source),
+            headers: Self.fields(of: request, source),
             on: session,
             poller: poller
         )
@@ -70,10 +70,11 @@ final class WinHTTPExchange {
         }
     }
 
-    /// A length that does not fit into WinHTTP's own count has to be said by a field.
-    private static func lengthField(of source: UploadFile?) -> [HTTPHeader] {
-        guard let source, source.size > Int64(UInt32.max) else { return [] }
-        return [HTTPHeader("Content-Length", String(source.size))]
+    /// WinHTTP says the length of the body itself, unless it does not fit into its own count.
+    private static func fields(of request: HTTPRequest, _ source: UploadFile?) -> [HTTPHeader] {
+        let fields = request.headers.filter { $0.name.lowercased() != "content-length" }
+        guard let source, source.size > Int64(UInt32.max) else { return fields }
+        return fields + [HTTPHeader("Content-Length", String(source.size))]
     }
 
     /// Makes the exchange. To be called once.

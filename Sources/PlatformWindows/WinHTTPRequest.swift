@@ -1,10 +1,27 @@
 import Agent
 import CShims
 
-/// A request of WinHTTP's and the connection that it is for.
+/// The host and port that requests are for. WinHTTP wants it to outlive them, and WebSockets that come of them.
+@LoopActor
+final class WinHTTPConnection {
+    let raw: HINTERNET
+    private let session: WinHTTPSession
+
+    init(to address: HTTPAddress, on session: WinHTTPSession) throws(TransportError) {
+        guard let raw = shim_win_WinHttpConnect(session.raw, address.host.wide, address.port) else {
+            throw TransportError.ofLastCall()
+        }
+        self.raw = raw
+        self.session = session
+    }
+
+    isolated deinit { _ = shim_win_WinHttpCloseHandle(raw) }
+}
+
+/// A request of WinHTTP's.
 @LoopActor
 final class WinHTTPRequest {
-    private let connection: HINTERNET
+    let connection: WinHTTPConnection
     private let handle: WinHTTPHandle
 
     private static let room = 16 << 10
@@ -18,21 +35,15 @@ final class WinHTTPRequest {
         poller: any Poller
     ) throws(TransportError) {
         let lines = try HTTPHeaderLines.make(of: headers)
-        guard let connection = shim_win_WinHttpConnect(session.raw, address.host.wide, address.port) else {
-            throw TransportError.ofLastCall()
-        }
+        connection = try WinHTTPConnection(to: address, on: session)
         // The path is sent as it is: it may have been signed.
         var flags = WINHTTP_FLAG_ESCAPE_DISABLE | WINHTTP_FLAG_ESCAPE_DISABLE_QUERY
         if address.isSecure { flags |= WINHTTP_FLAG_SECURE }
         guard
-            let raw = shim_win_WinHttpOpenRequest(connection, method.wide, address.path.wide, UInt32(flags))
-        else {
-            let error = TransportError.ofLastCall()
-            _ = shim_win_WinHttpCloseHandle(connection)
-            throw error
-        }
-        self.connection = connection
-        handle = try WinHTTPRequest.adopt(raw, connection, poller)
+            let raw = shim_win_WinHttpOpenRequest(connection.raw, method.wide, address.path.wide, UInt32(flags))
+        else { throw TransportError.ofLastCall() }
+        let events = WinHTTPEvents(poller: poller, isWebSocket: false, room: Self.room)
+        handle = try WinHTTPHandle(owning: raw, events: events)
         let refused = UInt32(WINHTTP_DISABLE_REDIRECTS | WINHTTP_DISABLE_COOKIES)
         guard shim_win_WinHttpSetOption_number(raw, UInt32(WINHTTP_OPTION_DISABLE_FEATURE), refused) else {
             throw TransportError.ofLastCall()
@@ -46,24 +57,8 @@ final class WinHTTPRequest {
         }
     }
 
-    private static func adopt(
-        _ raw: HINTERNET,
-        _ connection: HINTERNET,
-        _ poller: any Poller
-    ) throws(TransportError) -> WinHTTPHandle {
-        do throws(TransportError) {
-            let events = WinHTTPEvents(poller: poller, isWebSocket: false, room: room)
-            return try WinHTTPHandle(owning: raw, events: events)
-        } catch {
-            _ = shim_win_WinHttpCloseHandle(connection)
-            throw error
-        }
-    }
-
-    isolated deinit {
-        handle.close()
-        _ = shim_win_WinHttpCloseHandle(connection)
-    }
+    // Before the connection, which goes with the last who holds it.
+    isolated deinit { handle.close() }
 
     var events: WinHTTPEvents { handle.events }
 
@@ -170,10 +165,8 @@ enum HTTPHeaderLines {
         for header in headers {
             guard !header.name.isEmpty, header.name.utf8.allSatisfy(isToken), header.value.utf8.allSatisfy(isText)
             else { throw TransportError(.invalidRequest, "a header field is not valid") }
-            let name = header.name.lowercased()
-            lines.append(
-                Line(text: "\(header.name): \(header.value)", replaces: ["host", "content-length"].contains(name))
-            )
+            let replaces = header.name.lowercased() == "host"
+            lines.append(Line(text: "\(header.name): \(header.value)", replaces: replaces))
         }
         return lines
     }

@@ -30,6 +30,7 @@ final class WinHTTPWebSocket: WebSocketConnection {
     static let room = 16 << 10
 
     private let handle: WinHTTPHandle
+    private let connection: WinHTTPConnection
     private var phase = Phase.open
 
     /// What has come of a message that is not complete.
@@ -66,9 +67,10 @@ final class WinHTTPWebSocket: WebSocketConnection {
         var patience = Duration.seconds(45)
     }
 
-    /// A WebSocket that was just made.
-    init(_ handle: WinHTTPHandle, keepalive: Keepalive = Keepalive()) {
+    /// A WebSocket that was just made on a connection.
+    init(_ handle: WinHTTPHandle, on connection: WinHTTPConnection, keepalive: Keepalive) {
         self.handle = handle
+        self.connection = connection
         self.keepalive = keepalive
         if let raw = handle.raw {
             let milliseconds = UInt32(keepalive.interval.components.seconds * 1000)
