@@ -37,11 +37,11 @@ public final class LogFile: LogSink {
         }
     }
 
-    /// The file to write to, and its size: the current one, unless somebody has removed it since.
+    /// The file to write to, and its size: the current one, unless somebody has removed or renamed it since.
     private func usable(_ current: Handle?) throws(SystemError) -> (Handle, size: Int64) {
-        var information = BY_HANDLE_FILE_INFORMATION()
-        if let current, shim_win_GetFileInformationByHandle(current.raw, &information), information.nNumberOfLinks > 0 {
-            return (current, Int64(information.nFileSizeHigh) << 32 | Int64(information.nFileSizeLow))
+        if let current, WindowsFiles().exists(path) {
+            let size = shim_win_GetFileSizeEx(current.raw)
+            if size >= 0 { return (current, size) }
         }
         try? WindowsFiles().makeDirectory(Path.parent(of: path), access: .owner)
         let file = try Handle.make(

@@ -2,14 +2,14 @@ import CShims
 
 /// An overlapped operation of a thread that waits for events itself: its OVERLAPPED, event and buffer stay where they are
 /// until it has ended.
-final class Operation {
-    let event: Handle
+package final class Operation {
+    package let event: Handle
     private let file: Handle
     private let overlapped: UnsafeMutablePointer<OVERLAPPED>
     private let buffer: UnsafeMutableRawBufferPointer
     private(set) var isPending = false
 
-    init(on file: Handle, capacity: Int) throws(SystemError) {
+    package init(on file: Handle, capacity: Int) throws(SystemError) {
         event = try Handle.event()
         self.file = file
         overlapped = .allocate(capacity: 1)
@@ -29,18 +29,18 @@ final class Operation {
     }
 
     /// Begins to read; not while one is pending.
-    func read() throws(SystemError) {
+    package func read() throws(SystemError) {
         try start("read") { shim_win_ReadFile(file.raw, buffer.baseAddress, DWORD(buffer.count), nil, overlapped) }
     }
 
     /// Begins to write one byte; not while one is pending.
-    func write(_ byte: UInt8) throws(SystemError) {
+    package func write(_ byte: UInt8) throws(SystemError) {
         buffer[0] = byte
         try start("write") { shim_win_WriteFile(file.raw, buffer.baseAddress, 1, nil, overlapped) }
     }
 
     /// Begins to wait for a client; whether there is one already.
-    func connect() throws(SystemError) -> Bool {
+    package func connect() throws(SystemError) -> Bool {
         do throws(SystemError) {
             try start("ConnectNamedPipe") { shim_win_ConnectNamedPipe(file.raw, overlapped) }
             return false
@@ -63,7 +63,7 @@ final class Operation {
     }
 
     /// What the operation moved; `nil` while it has not ended.
-    func result() throws(SystemError) -> UnsafeRawBufferPointer? {
+    package func result() throws(SystemError) -> UnsafeRawBufferPointer? {
         guard isPending else { return UnsafeRawBufferPointer(rebasing: buffer[..<0]) }
         var count: DWORD = 0
         if shim_win_GetOverlappedResult(file.raw, overlapped, &count, false) {

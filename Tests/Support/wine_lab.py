@@ -79,7 +79,7 @@ class Wine:
         return os.path.join(self.folder, "prefix", "drive_c", *parts)
 
     def processes(self, name):
-        """The Windows processes of this Wine that are called so, as ids of this machine."""
+        """The Windows processes of this Wine that were called so, without `.exe`: their ids here, and words."""
         found = []
         namespace = os.readlink(f"/proc/{self.inner}/ns/pid")
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -90,7 +90,8 @@ class Wine:
                     words = file.read().split(b"\0")
             except OSError:
                 continue
-            if words and words[0].decode(errors="replace").lower().replace("/", "\\").endswith(name.lower()):
+            program = words[0].decode(errors="replace").lower().replace("\\", "/").rsplit("/", 1)[-1] if words else ""
+            if program.removesuffix(".exe") == name:
                 found.append((int(pid), [word.decode(errors="replace") for word in words if word]))
         return found
 

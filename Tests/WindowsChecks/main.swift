@@ -5,12 +5,17 @@ import CShims
 
 let checks: [Check] = [
     systemChecks,
+    shimChecks,
+    filesChecks,
+    scriptChecks,
+    processChecks,
     cryptoChecks,
     machineChecks,
     usersChecks,
     securityChecks,
     logonChecks,
     TestServer.shared == nil ? [] : httpChecks + webSocketChecks + transferChecks + tlsChecks,
+    isProxied ? proxyChecks : [],
 ].flatMap(\.self)
 
 if Reporter.isWanted { exit(Reporter.run()) }

@@ -78,12 +78,11 @@ class Lab:
         wait_until(self.hub.connected, 30, "the agent does not connect")
 
     def agents(self):
-        return [pid for pid, words in self.wine.processes("tat_agent.exe") if "supervise" not in words]
+        return [pid for pid, words in self.wine.processes("tat_agent") if "supervise" not in words]
 
     def supervisors(self, id=""):
         """The processes that own a task (this one), or may soon."""
-        found = self.wine.processes("tat_agent.exe") + self.wine.processes("tat_agent")
-        return [pid for pid, words in found if "supervise" in words and id in words[-1]]
+        return [pid for pid, words in self.wine.processes("tat_agent") if "supervise" in words and id in words[-1]]
 
     def kill(self):
         """Ends the agent as a crash would."""
@@ -242,13 +241,13 @@ TREE = START.format("cmd /c ping -n 120 127.0.0.1 >nul") + "@echo started\n@ping
 def cancel(lab):
     id = lab.hub.create(TREE)[0]
     lab.hub.wait(id, "output")
-    wait_until(lambda: len(lab.wine.processes("ping.exe")) == 2, 10, "the tree does not grow")
+    wait_until(lambda: len(lab.wine.processes("ping")) == 2, 10, "the tree does not grow")
     begun = time.monotonic()
     lab.hub.call("POST", f"/hub/tasks/{id}/cancel")
     record = lab.hub.wait(id)
     ended(record, "TERMINATED", -1)
     equal(output(record), "started\n")
-    wait_until(lambda: not lab.wine.processes("ping.exe"), 3, "a process of the tree lives on")
+    wait_until(lambda: not lab.wine.processes("ping"), 3, "a process of the tree lives on")
     if time.monotonic() - begun > 4:
         raise AssertionError(f"it took {time.monotonic() - begun:.1f} s")
 
@@ -259,7 +258,7 @@ def timeout(lab):
     record = lab.hub.wait(id)
     ended(record, "TIMEOUT", -1)
     equal(output(record), "started\n")
-    wait_until(lambda: not lab.wine.processes("ping.exe"), 3, "a process of the tree lives on")
+    wait_until(lambda: not lab.wine.processes("ping"), 3, "a process of the tree lives on")
 
 
 @case("what a script leaves behind lives on, and does not hold its result back")
@@ -271,8 +270,8 @@ def left_behind(lab):
     if took > 3:
         raise AssertionError(f"it took {took:.1f} s")
     time.sleep(1)
-    equal(len(lab.wine.processes("ping.exe")), 1)
-    for pid, _ in lab.wine.processes("ping.exe"):
+    equal(len(lab.wine.processes("ping")), 1)
+    for pid, _ in lab.wine.processes("ping"):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -301,7 +300,7 @@ def ended_alone(lab):
         lab.hub.wait(id, "start")
     wait_until(lambda: os.path.exists(mark) and len(open(mark).readlines()) == 3, 20, "the scripts do not start")
     lab.kill()
-    wait_until(lambda: not lab.wine.processes("ping.exe"), 20, "the scripts do not end")
+    wait_until(lambda: not lab.wine.processes("ping"), 20, "the scripts do not end")
     time.sleep(1)
     lab.start()
     for id in ids:
@@ -315,7 +314,7 @@ def ended_alone(lab):
 def supervisor_killed(lab):
     id = lab.hub.create(TREE)[0]
     lab.hub.wait(id, "output")
-    wait_until(lambda: len(lab.wine.processes("ping.exe")) == 2, 10, "the tree does not grow")
+    wait_until(lambda: len(lab.wine.processes("ping")) == 2, 10, "the tree does not grow")
     # A spare one has no task and no child.
     victims = lab.supervisors()
     for pid in victims:
@@ -323,7 +322,7 @@ def supervisor_killed(lab):
     record = lab.hub.wait(id)
     ended(record, "FAILED", -1)
     equal(record["errorInfo"], "the task's supervisor was killed while the task ran")
-    wait_until(lambda: not lab.wine.processes("ping.exe"), 5, "a process of the tree lives on")
+    wait_until(lambda: not lab.wine.processes("ping"), 5, "a process of the tree lives on")
     ended(lab.hub.run("@echo next"), "SUCCESS", 0)
 
 

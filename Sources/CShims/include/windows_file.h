@@ -46,10 +46,6 @@ static inline DWORD shim_win_std_input(void) { return STD_INPUT_HANDLE; }
 static inline DWORD shim_win_std_output(void) { return STD_OUTPUT_HANDLE; }
 static inline DWORD shim_win_std_error(void) { return STD_ERROR_HANDLE; }
 
-static inline bool shim_win_GetFileInformationByHandle(HANDLE file, BY_HANDLE_FILE_INFORMATION *information) {
-    return GetFileInformationByHandle(file, information);
-}
-
 /// When the file or its name was last changed, in units of 100 ns since 1601; 0 when that cannot be told.
 static inline uint64_t shim_win_file_change_time(HANDLE file) {
     FILE_BASIC_INFO information;

@@ -5,6 +5,7 @@
 #if defined(_WIN32)
 #include "windows_base.h"
 #include <psapi.h>
+#include <shellapi.h>
 
 // MARK: - Starting
 
@@ -132,6 +133,11 @@ static inline void shim_win_ExitProcess(UINT code) { ExitProcess(code); }
 
 static inline bool shim_win_SetConsoleCP(UINT code_page) {
     return SetConsoleCP(code_page) && SetConsoleOutputCP(code_page);
+}
+
+/// The words of a command line, to be freed by LocalFree.
+static inline WCHAR **shim_win_CommandLineToArgv(const WCHAR *line, int *count) {
+    return CommandLineToArgvW(line, count);
 }
 
 static inline UINT shim_win_GetConsoleOutputCP(void) { return GetConsoleOutputCP(); }
