@@ -24,7 +24,7 @@ package struct NTStatus: Error, Equatable, Sendable, CustomStringConvertible {
             shim_win_FormatMessage_module(module, DWORD(UInt32(bitPattern: code)), buffer, count)
         }
         if let own { return Self.oneLine(own) }
-        let error = shim_win_RtlNtStatusToDosError(code)
+        let error = shim_win_LsaNtStatusToWinError(code)
         // ERROR_MR_MID_NOT_FOUND: there is none.
         return error == 317 ? "" : systemMessage(DWORD(error))
     }

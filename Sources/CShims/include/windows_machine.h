@@ -5,8 +5,6 @@
 #if defined(_WIN32)
 #include "windows_base.h"
 
-#include <winternl.h>
-
 // MARK: - The system
 
 /// The version without regard to what the program is marked to be compatible with: RtlGetVersion.

@@ -6,8 +6,8 @@
 #include "windows_base.h"
 
 #include <aclapi.h>
+#include <ntsecapi.h>
 #include <sddl.h>
-#include <winternl.h>
 
 // MARK: - Identifiers of accounts
 
@@ -42,7 +42,7 @@ static inline bool shim_win_LookupAccountSid(
 }
 
 /// The error of Windows for an NTSTATUS; 317 where there is none.
-static inline uint32_t shim_win_RtlNtStatusToDosError(int32_t status) { return RtlNtStatusToDosError(status); }
+static inline uint32_t shim_win_LsaNtStatusToWinError(int32_t status) { return LsaNtStatusToWinError(status); }
 
 // MARK: - Tokens
 
