@@ -15,18 +15,27 @@ struct Supervisor {
         _ = shim_win_SetErrorMode(UINT(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX))
         // Whatever is typed for the script is not meant for this process, which shares its console.
         _ = shim_win_SetConsoleCtrlHandler { _ in }
-        let link = inheritedLink()
-        guard let path = directory ?? link.flatMap(receivePath) else { return 0 }
-        let directory = TaskDirectory(path: path, files: WindowsFiles())
-        guard let record = directory.record() else { return 1 }
         do throws(SystemError) {
-            guard let pipe = try SupervisorPipe(claiming: directory) else { return 0 }
-            if let link { pipe.add(link) }
-            Supervisor(directory: directory, record: record, pipe: pipe).run()
+            guard let supervisor = try claimed(directory) else { return 0 }
+            supervisor.run()
             return 0
         } catch {
             return 1
         }
+    }
+
+    /// The supervisor of a task; `nil` when there is none for this process. Nothing but the supervisor holds the link when
+    /// this has returned: its end is the sign for the agent.
+    private static func claimed(_ directory: String?) throws(SystemError) -> Supervisor? {
+        let link = inheritedLink()
+        guard let path = directory ?? link.flatMap(receivePath) else { return nil }
+        let directory = TaskDirectory(path: path, files: WindowsFiles())
+        guard let record = directory.record() else {
+            throw SystemError("record of \(path)", code: ErrorCode.fileNotFound)
+        }
+        guard let pipe = try SupervisorPipe(claiming: directory) else { return nil }
+        if let link { pipe.add(link) }
+        return Supervisor(directory: directory, record: record, pipe: pipe)
     }
 
     /// The connection to the agent that started this supervisor: it comes as standard input.

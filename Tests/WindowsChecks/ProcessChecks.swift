@@ -6,7 +6,7 @@ import PlatformWindows
 private final class Command {
     let job: Job
     let process: Child.Process
-    private let reading: Handle
+    let reading: Handle
 
     init(_ command: String, inherited: Bool = true) throws {
         let name = Pipe.freshName()
@@ -78,6 +78,17 @@ let processChecks = [
         try expectEqual(try command.exitCode(), 1)
         try expect(comesTrue { command.job.isEmpty })
         _ = try command.output()
+    },
+    Check("operation: one that is pending can be given up, also while another process holds the pipe") {
+        let command = try Command("ping -n 20 127.0.0.1 >nul")
+        let begun = shim_win_GetTickCount64()
+        do {
+            let operation = try Operation(on: command.reading, capacity: 16)
+            try operation.read()
+            try expect(try operation.result() == nil, "there is output")
+        }
+        try expect(shim_win_GetTickCount64() - begun < 5000, "it was waited for")
+        command.job.terminate()
     },
     Check("process: the tree ends when nobody holds the job any more") {
         let process: Child.Process
