@@ -1,15 +1,17 @@
 # `make help` lists the targets. Variables: SCRATCH (where SwiftPM builds), TEST_FLAGS (for `swift test`, such as
-# '--filter Wire'), FUZZ_SECONDS, TORTURE (arguments of Tests/Torture/torture.py), DESTDIR (for `make install`).
+# '--filter Wire'), FUZZ_SECONDS, TORTURE and CRASHPOINTS (arguments of the scripts in Tests/Torture), DESTDIR (for
+# `make install`).
 SCRATCH ?= .build
 TEST_FLAGS ?=
 FUZZ_SECONDS ?= 60
 TORTURE ?= --rounds 10
+CRASHPOINTS ?=
 
 STATIC := $(SCRATCH)/release-static
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release-build lint format test fuzz torture demo bench install sdk cross clean
+.PHONY: help deps build release-build lint format test fuzz torture crashpoints demo bench scale install sdk cross clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -38,11 +40,19 @@ fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS (60).
 torture: build ## Kill, cut and misbehave at random while tasks run, and check that nothing is lost or run twice.
 	python3 Tests/Torture/torture.py "$$(swift build --scratch-path $(SCRATCH) --show-bin-path)" $(TORTURE)
 
+crashpoints: deps ## Kill a process at each step of a task's life, a step a run, and check that nothing is lost or run twice.
+	TAT_CRASH_POINTS=1 swift build --scratch-path $(SCRATCH)/crashpoints
+	python3 Tests/Torture/crashpoints.py "$$(TAT_CRASH_POINTS=1 swift build --scratch-path $(SCRATCH)/crashpoints \
+		--show-bin-path)" $(CRASHPOINTS)
+
 demo: build ## Start a control plane and an agent on loopback, run two scripts, clean up.
 	@scripts/demo.sh "$$(swift build --scratch-path $(SCRATCH) --show-bin-path)"
 
 bench: deps ## Measure memory, latency and throughput, and print the figures.
 	Tests/Bench/run.sh
+
+scale: release-build ## Run 1,000 tasks at once, 1,100, and 10,000 in a row, and print what that takes.
+	python3 Tests/Bench/scale.py $(STATIC)/release
 
 install: release-build ## Install the agent on this machine (as root or by sudo); a service where there is systemd.
 	$(if $(DESTDIR),,scripts/as-root.sh) env DESTDIR="$(DESTDIR)" \

@@ -15,6 +15,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// For Tests/Torture/crashpoints.py, in a scratch folder of its own: processes that die at a step of choice.
+let hasCrashPoints = !isForWindows && Context.environment["TAT_CRASH_POINTS"] == "1"
+let crashPoints: [SwiftSetting] = hasCrashPoints ? [.define("TAT_CRASH_POINTS")] : []
+let crashTargets: [Target] =
+    hasCrashPoints
+    ? [.target(name: "CrashPoints", dependencies: ["Agent"], path: "Tests/CrashPoints", swiftSettings: strict)] : []
+
 let backend = isForWindows ? "PlatformWindows" : "PlatformLinux"
 
 /// The Windows libraries that the shims call.
@@ -29,7 +36,11 @@ let common: [Target] = [
             ? windowsLibraries.map { .linkedLibrary($0) } : [.linkedLibrary("dl", .when(platforms: [.linux]))]
     ),
     .target(name: "Agent", swiftSettings: strict),
-    .target(name: backend, dependencies: ["Agent", "CShims"], swiftSettings: strict),
+    .target(
+        name: backend,
+        dependencies: ["Agent", "CShims"] + (hasCrashPoints ? ["CrashPoints"] : []),
+        swiftSettings: strict + crashPoints
+    ),
     .executableTarget(
         name: "tat_agent",
         dependencies: ["Agent", .target(name: backend), "CShims"],
@@ -72,6 +83,6 @@ let package = Package(
     name: "tat-agent",
     products: [.executable(name: "tat_agent", targets: ["tat_agent"])]
         + (isForWindows ? [] : [.executable(name: "tat_hub", targets: ["tat_hub"])]),
-    targets: common + (isForWindows ? windows : linux),
+    targets: common + (isForWindows ? windows : linux) + crashTargets,
     swiftLanguageModes: [.v6]
 )

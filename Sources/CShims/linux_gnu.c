@@ -3,6 +3,7 @@
 #include "linux_gnu.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,6 +18,8 @@ ssize_t shim_splice(int from, int to, size_t count) {
 }
 
 int shim_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+void shim_trim_heap(void) { malloc_trim(0); }
 
 int shim_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 

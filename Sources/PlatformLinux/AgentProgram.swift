@@ -1,6 +1,10 @@
 import Agent
 import CShims
 
+#if TAT_CRASH_POINTS
+    import CrashPoints
+#endif
+
 /// `tat_agent` on Linux: what its command line asks for.
 public enum AgentProgram {
     /// Runs the program to its end. The process' exit code.
@@ -50,12 +54,18 @@ public enum AgentProgram {
                         arguments: arguments,
                         whenReady: { startup.succeeded() }
                     )
-                    let platform = LinuxPlatform(
+                    let linux = LinuxPlatform(
                         poller: poller,
                         service: service,
                         machine: LinuxMachine(),
                         descriptorLimit: descriptorLimit
                     )
+                    #if TAT_CRASH_POINTS
+                        crashPoints(in: "agent")
+                        let platform = CrashingPlatform(linux, step: CrashPoint.step)
+                    #else
+                        let platform = linux
+                    #endif
                     try Agent(platform: platform, paths: paths.agent, log: log).run()
                 } catch {
                     log.error("the agent cannot start: \(error)")

@@ -44,11 +44,14 @@ struct Child {
     var identity: Identity?
     var directory: String?
     var fallbackDirectory: String?
+    /// Where it starts, if that can be.
+    var cgroup: TaskCgroup?
     /// The soft limit of open descriptors; `nil`: this process'.
     var descriptorLimit: Int?
 
     /// Starts the program, in a process group of its own. Returns its process id once it runs.
     func spawn() throws(Failure) -> pid_t {
+        crashPoint("before the start of \(path)")
         var failure = shim_child_failure()
         let pid = withCStrings(arguments) { arguments in
             withCStrings(environment) { environment in
@@ -73,6 +76,7 @@ struct Child {
                                 child.group_count = groups.count
                                 child.directory = directory
                                 child.fallback = fallback
+                                child.cgroup = cgroup?.descriptor.number ?? -1
                                 child.descriptor_limit = descriptorLimit ?? -1
                                 return shim_spawn(&child, &failure)
                             }
@@ -81,6 +85,7 @@ struct Child {
                 }
             }
         }
+        crashPoint("after the start of \(path)")
         guard pid > 0 else { throw Failure(failure) }
         return pid
     }

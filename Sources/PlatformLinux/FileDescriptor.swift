@@ -16,6 +16,7 @@ public final class FileDescriptor: Sendable {
     static func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
         let number = retrying { shim_open(path, flags, mode) }
         guard number >= 0 else { throw SystemError("open \(path)") }
+        if flags & O_CREAT != 0 { crashPoint("created \(path)") }
         return FileDescriptor(owning: number)
     }
 
@@ -53,6 +54,7 @@ public final class FileDescriptor: Sendable {
             if written == 0 { throw SystemError("write", code: ENOSPC) }
             rest = rest.dropFirst(written)
         }
+        crashPoint("written")
     }
 
     /// A pipe(2): its reading and its writing end.
@@ -63,6 +65,17 @@ public final class FileDescriptor: Sendable {
         }
         guard result == 0 else { throw SystemError("pipe") }
         return (FileDescriptor(owning: ends.0), FileDescriptor(owning: ends.1))
+    }
+
+    /// A socketpair(2) of local sockets.
+    static func socketPair(
+        _ type: __socket_type,
+        isNonBlocking: Bool
+    ) throws(SystemError) -> (FileDescriptor, FileDescriptor) {
+        var ends: [Int32] = [-1, -1]
+        let flags = SOCK_CLOEXEC.rawValue | (isNonBlocking ? SOCK_NONBLOCK.rawValue : 0)
+        guard socketpair(AF_UNIX, Int32(type.rawValue | flags), 0, &ends) == 0 else { throw SystemError("socketpair") }
+        return (FileDescriptor(owning: ends[0]), FileDescriptor(owning: ends[1]))
     }
 
     func setNonBlocking(_ isNonBlocking: Bool = true) {

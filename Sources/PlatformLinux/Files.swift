@@ -60,8 +60,10 @@ public struct PosixFiles: Files {
     public func publish(_ path: String, _ bytes: [UInt8]) throws(FileError) {
         let file = try write(bytes, to: path + ".new")
         try rename(path + ".new", to: path)
+        crashPoint("renamed to \(path)")
         // Journalling file systems write the names down with the file, which leaves nothing to do for the second sync.
         try sync(file, path)
+        crashPoint("synced \(path)")
         try sync(directory: parent(of: path))
     }
 
@@ -89,19 +91,17 @@ public struct PosixFiles: Files {
         }
     }
 
-    public func append(_ bytes: [UInt8], to path: String) throws(FileError) {
+    public func append(_ bytes: [UInt8], to path: String, durably: Bool) throws(FileError) {
         try translated { () throws(SystemError) in
             let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
-            var status = stat()
-            guard fstat(file.number, &status) == 0 else { throw SystemError("stat \(path)") }
-            do throws(SystemError) {
-                try file.writeAll(bytes)
-            } catch {
-                // All of it or nothing: what a full disk took of it goes.
-                ftruncate(file.number, status.st_size)
-                throw error
-            }
+            guard try file.write(bytes[...]) == bytes.count else { throw SystemError("write \(path)", code: ENOSPC) }
+            crashPoint("appended to \(path)")
+            guard !durably || fdatasync(file.number) == 0 else { throw SystemError("fdatasync \(path)") }
         }
+    }
+
+    public func empty(_ path: String) throws(FileError) {
+        guard truncate(path, 0) == 0 else { throw FileError(SystemError("truncate \(path)")) }
     }
 
     public func makeDirectory(_ path: String, access: DirectoryAccess) throws(FileError) {

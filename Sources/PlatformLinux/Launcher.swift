@@ -10,6 +10,7 @@ public final class LinuxLauncher: Launcher {
     private var children: Set<pid_t>
     private var nursery: FileDescriptor?
     private var nurseryEnd: LoopTimer?
+    private var heapTrim: LoopTimer?
 
     public nonisolated var commandTypes: [String] { ["SHELL"] }
 
@@ -36,11 +37,13 @@ public final class LinuxLauncher: Launcher {
         if nursery == nil { nursery = try? startNursery() }
         nurseryEnd?.cancel()
         nurseryEnd = EventLoop.shared.schedule(after: Self.nurseryPatience) { self.nursery = nil }
+        heapTrim?.cancel()
+        heapTrim = EventLoop.shared.schedule(after: Self.heapPatience) { shim_trim_heap() }
     }
 
     public func launch(directory: String, again: Bool) throws(LaunchError) -> any SupervisorLink {
         do {
-            let (mine, theirs) = try Self.socketPair(SOCK_STREAM)
+            let (mine, theirs) = try FileDescriptor.socketPair(SOCK_STREAM, isNonBlocking: true)
             // A nursery cannot say why it could not fork; a start of one's own can.
             if again || !ask(directory: directory, link: theirs) {
                 try start(["supervise", directory], socket: theirs)
@@ -54,6 +57,9 @@ public final class LinuxLauncher: Launcher {
     /// How long a nursery without work is kept.
     private static let nurseryPatience = Duration.seconds(10)
 
+    /// How soon after the last of a burst of tasks the memory that they have left free goes back to the system.
+    private static let heapPatience = Duration.seconds(1)
+
     private func ask(directory: String, link: FileDescriptor) -> Bool {
         prepare()
         let message = Array(directory.utf8)
@@ -64,9 +70,7 @@ public final class LinuxLauncher: Launcher {
     }
 
     private func startNursery() throws -> FileDescriptor {
-        let (mine, theirs) = try Self.socketPair(SOCK_SEQPACKET)
-        // The nursery waits for messages.
-        theirs.setNonBlocking(false)
+        let (mine, theirs) = try FileDescriptor.socketPair(SOCK_SEQPACKET, isNonBlocking: false)
         try start(["supervise"], socket: theirs)
         return mine
     }
@@ -90,26 +94,21 @@ public final class LinuxLauncher: Launcher {
     }
 
     public func adopt(directory: String) -> Adoption {
-        do {
-            let folder = try FileDescriptor.open(directory, O_RDONLY | O_DIRECTORY)
-            let socket = try Self.unixSocket()
-            guard let address = UnixAddress(in: folder, name: "control") else { return .unclaimed }
-            guard address.withSockaddr({ address, size in retrying { connect(socket.number, address, size) } }) == 0
-            else {
-                throw SystemError("connect \(directory)/control")
+        do throws(SystemError) {
+            return switch try TaskClaim.state(in: directory) {
+            case .none: .unclaimed
+            case .abandoned: .gone
+            case .held: .alive(LinuxSupervisorLink(directory: directory, poller: poller))
             }
-            return .alive(try LinuxSupervisorLink(socket: socket, poller: poller))
-        } catch let error as SystemError where error.code == ENOENT {
-            return .unclaimed
-        } catch let error as SystemError where error.code == ECONNREFUSED {
-            return .gone
         } catch {
             return .unknown("\(error)")
         }
     }
 
     public nonisolated func endOrphans(of taskID: String) -> Int {
-        ProcessTree.killAll(withVariable: "\(Environment.taskVariable)=\(taskID)")
+        let count = ProcessTree.killAll(withVariable: "\(Environment.taskVariable)=\(taskID)")
+        TaskCgroup.end(task: TaskDirectory.name(of: taskID))
+        return count
     }
 
     /// The socket that a process which `start` has started shares with the agent.
@@ -128,59 +127,5 @@ public final class LinuxLauncher: Launcher {
         let path = "/proc/self/task/\(getpid())/children"
         let bytes = (try? PosixFiles().read(path, limit: 1 << 20)) ?? []
         return Set(String(decoding: bytes, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) })
-    }
-
-    private static func unixSocket() throws -> FileDescriptor {
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(AF_UNIX, kind, 0)
-        guard descriptor >= 0 else { throw SystemError("socket") }
-        return FileDescriptor(owning: descriptor)
-    }
-
-    private static func socketPair(_ type: __socket_type) throws -> (FileDescriptor, FileDescriptor) {
-        var ends: [Int32] = [-1, -1]
-        let kind = Int32(type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw SystemError("socketpair") }
-        return (FileDescriptor(owning: ends[0]), FileDescriptor(owning: ends[1]))
-    }
-}
-
-/// A connection to a supervisor: it sends a byte for news, this side one to poke it, and its end is the end of the task.
-@LoopActor
-final class LinuxSupervisorLink: SupervisorLink {
-    private let socket: FileDescriptor
-    private let arrived = Wakeup()
-    private var watch: EpollPoller.Watch?
-    private var isOver = false
-
-    init(socket: FileDescriptor, poller: EpollPoller) throws {
-        self.socket = socket
-        watch = try poller.watch(socket.number, for: .read) { [weak self] _ in self?.read() }
-    }
-
-    func news() async -> Bool {
-        if !isOver { _ = await arrived.wait() }
-        return !isOver
-    }
-
-    func poke() {
-        var poke = UInt8(ascii: "c")
-        _ = send(socket.number, &poke, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
-    }
-
-    func close() {
-        watch?.cancel()
-        watch = nil
-        isOver = true
-        arrived.signal()
-    }
-
-    private func read() {
-        do throws(SystemError) {
-            guard let bytes = try socket.read(atMost: 256) else { return }
-            if bytes.isEmpty { close() } else { arrived.signal() }
-        } catch {
-            close()
-        }
     }
 }

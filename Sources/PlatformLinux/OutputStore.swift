@@ -31,12 +31,16 @@ struct OutputStore {
             let moved = move()
             if moved == 0 { return false }
             if moved < 0 { return shim_errno() == EAGAIN }
+            crashPoint("output moved")
         }
         return true
     }
 
     /// Has what is stored written to the disk. Returns when it is there.
-    func sync() { if stored > 0 { fdatasync(file.number) } }
+    func sync() {
+        if stored > 0 { fdatasync(file.number) }
+        crashPoint("output synced")
+    }
 
     /// As splice(2): how many bytes were moved.
     private mutating func move() -> Int {

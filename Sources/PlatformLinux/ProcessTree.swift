@@ -32,16 +32,22 @@ struct ProcessTree {
 
     /// Ends every process whose environment began with this variable. How many there were.
     static func killAll(withVariable variable: String) -> Int {
-        end { processes(withVariable: variable) }
+        // A process in the middle of an execve(2) has no environment to show: it is looked for once more.
+        end(looks: 2) { processes(withVariable: variable) }
     }
 
     /// Stops what `find` finds, until it finds nothing new: a process that is stopped starts no other. Then ends all of
     /// it, so that even what forks faster than it could be killed is caught.
-    private static func end(_ find: () -> Set<pid_t>) -> Int {
+    private static func end(looks: Int = 1, _ find: () -> Set<pid_t>) -> Int {
         var found: Set<pid_t> = []
+        var looks = looks
         for _ in 0..<64 {
             let fresh = find().subtracting(found)
-            if fresh.isEmpty { break }
+            if fresh.isEmpty {
+                looks -= 1
+                if looks == 0 { break }
+                usleep(2000)
+            }
             for pid in fresh { kill(pid, SIGSTOP) }
             found.formUnion(fresh)
         }

@@ -13,6 +13,8 @@ struct Supervisor {
     /// - Parameter link: a connection to the agent that started this supervisor.
     static func run(directory path: String, link: FileDescriptor?) -> Int32 {
         _ = shim_set_name("tat_agent")
+        crashPoints(in: "supervisor")
+        crashPoint("begun")
         umask(0o077)
         shim_ignore_signal(SIGPIPE)
         shim_ignore_signal(SIGHUP)
@@ -20,7 +22,8 @@ struct Supervisor {
         let directory = TaskDirectory(path: path, files: PosixFiles())
         guard let record = directory.record() else { return 1 }
         do {
-            guard let socket = try SupervisorSocket(claiming: directory) else { return 0 }
+            guard let claim = try TaskClaim(directory) else { return 0 }
+            let socket = SupervisorSocket(in: directory)
             if let link { socket.add(link) }
             let signals = SignalDescriptor.open([SIGCHLD, SIGTERM])
             guard signals >= 0 else { throw SystemError("signalfd") }
@@ -31,6 +34,7 @@ struct Supervisor {
                 signals: FileDescriptor(owning: signals)
             )
             supervisor.run()
+            withExtendedLifetime(claim) {}
             return 0
         } catch {
             return 1
@@ -52,7 +56,7 @@ struct Supervisor {
             bootID: ""
         )
         _ = TaskRecord(decoding: record.encoded)
-        _ = TaskExit(.success, finishedAt: 0).encoded
+        _ = TaskExit(.success, finishedAt: 0).line
         _ = Environment.ofTask(id: "", user: user, etcEnvironment: Array("A=B\n".utf8))
         _ = LoginShell.arguments(script: "", text: Array("#!/bin/sh -e\n".utf8))
         _ = TaskDirectory(path: "/nonexistent", files: PosixFiles()).exit()
@@ -62,7 +66,6 @@ struct Supervisor {
         ProcessTree.becomeSubreaper()
         var remains: FileDescriptor?
         do throws(StartFailure) {
-            try claim()
             if directory.isCancelled {
                 end(TaskExit(.terminated, finishedAt: now))
             } else {
@@ -81,20 +84,12 @@ struct Supervisor {
 
     private var now: Int64 { SystemClock().unixSeconds }
 
-    /// From here on, even through a power failure, the task counts as started.
-    private func claim() throws(StartFailure) {
-        do throws(FileError) {
-            try directory.syncClaim()
-        } catch {
-            throw .spawnFailed("its start cannot be recorded: \(error)")
-        }
-    }
-
     // MARK: - The start
 
     private struct Script {
         let pid: pid_t
         let pipe: FileDescriptor
+        let cgroup: TaskCgroup?
         var output: OutputStore
     }
 
@@ -121,9 +116,11 @@ struct Supervisor {
             throw .spawnFailed(error.description)
         }
         pipe.read.setNonBlocking()
+        let cgroup = TaskCgroup(task: directory.name)
         return Script(
-            pid: try spawn(text: text, as: identity, input: null, output: pipe.write),
+            pid: try spawn(text: text, as: identity, input: null, output: pipe.write, in: cgroup),
             pipe: pipe.read,
+            cgroup: cgroup,
             output: OutputStore(from: pipe.read, to: file, null: null, limit: record.outputLimit)
         )
     }
@@ -153,7 +150,8 @@ struct Supervisor {
         text: [UInt8],
         as identity: Child.Identity?,
         input: FileDescriptor,
-        output: FileDescriptor
+        output: FileDescriptor,
+        in cgroup: TaskCgroup?
     ) throws(StartFailure) -> pid_t {
         let home = record.user.home
         let wanted = record.workingDirectory
@@ -170,11 +168,13 @@ struct Supervisor {
             error: output,
             identity: identity,
             directory: wanted.isEmpty ? home : wanted.hasPrefix("/") ? wanted : home + "/" + wanted,
-            fallbackDirectory: wanted.isEmpty ? "/" : nil
+            fallbackDirectory: wanted.isEmpty ? "/" : nil,
+            cgroup: cgroup
         )
         do throws(Child.Failure) {
             return try child.spawn()
         } catch {
+            cgroup?.remove()
             guard error.stage == .directory else { throw .spawnFailed(error.description) }
             throw error.code == ENOENT || error.code == ENOTDIR
                 ? .workingDirectoryNotFound(wanted) : .invalidWorkingDirectory(wanted, reason: error.reason)
@@ -209,12 +209,19 @@ struct Supervisor {
             }
             switch supervision.next(at: Self.uptime, treeIsEmpty: { ProcessTree.isEmpty }) {
             case .terminate:
+                crashPoint("before SIGTERM")
                 kill(-script.pid, SIGTERM)
             case .kill:
+                crashPoint("before SIGKILL")
                 ProcessTree.killAll()
+                script.cgroup?.killAll()
+                crashPoint("after SIGKILL")
             case .finish(let result, let exitCode, let errorInfo):
                 if outputIsOpen { outputIsOpen = drain(&output) }
+                // The agent may send it while the disk is waited for.
+                if output.stored == output.total { socket.announce(.wholeOutput) }
                 output.sync()
+                script.cgroup?.remove()
                 let exit = TaskExit(
                     result,
                     exitCode: exitCode,
@@ -231,6 +238,7 @@ struct Supervisor {
                 if number == SIGTERM { supervision.shutdownRequested() }
             }
             for (pid, status) in ProcessTree.reap() where pid == script.pid {
+                crashPoint("script reaped")
                 supervision.scriptEnded(Self.end(of: status), at: Self.uptime)
             }
         }
@@ -240,15 +248,16 @@ struct Supervisor {
         let before = output.stored
         defer {
             // An agent uploads no more than this, so it need not be woken for more.
-            if output.stored > before, before < Int64(TaskDirectory.uploadLimit) { socket.announceOutput() }
+            if output.stored > before, before < Int64(TaskDirectory.uploadLimit) { socket.announce(.output) }
         }
         return output.drain()
     }
 
     private func wait(for pipe: FileDescriptor?, until: Duration) {
+        let isReachable = socket.makeReachable()
         let numbers = [signals.number] + (pipe.map { [$0.number] } ?? []) + socket.descriptors
         var polled = numbers.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let rest = max(.zero, min(until - Self.uptime, .seconds(3600))).components
+        let rest = max(.zero, min(until - Self.uptime, .seconds(isReachable ? 3600 : 1))).components
         // Rounded up, so that a deadline is not looked at just before it is due.
         let milliseconds = rest.seconds * 1000 + (rest.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
         poll(&polled, nfds_t(polled.count), Int32(milliseconds))

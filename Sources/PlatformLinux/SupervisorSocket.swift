@@ -1,35 +1,38 @@
 import Agent
 import CShims
 
-/// The supervisor's socket in the task directory: the claim to the task, the sign of life, and the way to poke it.
+/// A supervisor's connections: the one to the agent that started it and, once that is gone, those of agents that take
+/// over, through the socket `control` in the task directory.
 final class SupervisorSocket {
+    private let directory: String
     private var listener: FileDescriptor?
     private var links: [FileDescriptor] = []
 
-    /// Claims the task: makes the socket `control` appear in `directory`, listening from its first moment. `nil` when
-    /// another supervisor has claimed it.
-    init?(claiming directory: TaskDirectory) throws {
-        let folder = try FileDescriptor.open(directory.path, O_RDONLY | O_DIRECTORY)
-        let descriptor = socket(
+    init(in directory: TaskDirectory) { self.directory = directory.path }
+
+    /// Listens, if no agent is connected. `false` when that cannot be had now.
+    func makeReachable() -> Bool {
+        if listener == nil, links.isEmpty { listener = try? listen() }
+        return listener != nil || !links.isEmpty
+    }
+
+    private func listen() throws(SystemError) -> FileDescriptor {
+        let folder = try FileDescriptor.open(directory, O_RDONLY | O_DIRECTORY)
+        let number = socket(
             AF_UNIX,
             Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue),
             0
         )
-        guard descriptor >= 0 else { throw SystemError("socket") }
-        listener = FileDescriptor(owning: descriptor)
-        let draft = "control.\(getpid())"
-        guard let address = UnixAddress(in: folder, name: draft) else { throw SystemError("bind", code: ENAMETOOLONG) }
-        let draftPath = "\(directory.path)/\(draft)"
-        unlink(draftPath)
-        guard address.withSockaddr({ bind(descriptor, $0, $1) }) == 0 else { throw SystemError("bind \(draftPath)") }
-        defer { unlink(draftPath) }
-        // Agents that find no room in the queue would take this supervisor for gone.
-        guard listen(descriptor, SOMAXCONN) == 0 else { throw SystemError("listen") }
-        // link(2) makes the name for one process only.
-        guard link(draftPath, directory.controlPath) == 0 else {
-            if shim_errno() == EEXIST { return nil }
-            throw SystemError("link \(directory.controlPath)")
+        guard number >= 0 else { throw SystemError("socket") }
+        let listener = FileDescriptor(owning: number)
+        guard let address = UnixAddress(in: folder, name: "control") else {
+            throw SystemError("bind", code: ENAMETOOLONG)
         }
+        // One that an earlier attempt has left.
+        unlink(directory + "/control")
+        guard address.withSockaddr({ bind(number, $0, $1) }) == 0 else { throw SystemError("bind") }
+        guard CShims.listen(number, SOMAXCONN) == 0 else { throw SystemError("listen") }
+        return listener
     }
 
     /// Adds a connection that was there from the start.
@@ -63,17 +66,27 @@ final class SupervisorSocket {
         return wasPoked
     }
 
-    /// Tells all agents that there is more output. One that has not read the last such news needs no other.
-    func announceOutput() {
-        var news: UInt8 = UInt8(ascii: "o")
+    /// What agents are told, one byte each.
+    enum News: UInt8 {
+        /// There is more output.
+        case output = 0x6f
+        /// All output is there.
+        case wholeOutput = 0x77
+    }
+
+    /// Tells all agents. One that has not read the last news has no need of more of the kind.
+    func announce(_ news: News) {
+        var news = news.rawValue
         for link in links { _ = send(link.number, &news, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }
     }
 
     /// Ends all connections: for the agents, the sign that the exit is recorded.
     func close() {
+        crashPoint("before the links are closed")
         listener = nil
         // Whoever else still holds on to one of them must not keep the sign back.
         for link in links { shutdown(link.number, Int32(SHUT_RDWR)) }
         links = []
+        crashPoint("after the links are closed")
     }
 }

@@ -6,19 +6,67 @@ import CShims
 /// The C library is not asked in process: linked statically it would load name service plug-ins made for another one.
 public struct LinuxUsers: Users {
     private let etc: String
+    private let cache = Lock(Cache())
 
     /// - Parameter etc: where `passwd`, `group` and `nsswitch.conf` are.
     public init(etc: String = "/etc") { self.etc = etc }
 
     public func lookup(_ name: String) throws(UsersError) -> User? {
+        let stamps = stamps
+        if let user = cache.with({ $0.stamps == stamps ? $0.users[name] : nil }) { return user }
         guard let account = try account(name) else { return nil }
-        return User(
+        let user = User(
             name: account.name,
             identifier: String(account.uid),
             groups: try groups(of: account).map { String($0) },
             home: account.home.isEmpty ? "/" : account.home,
             shell: account.shell.isEmpty ? "/bin/sh" : account.shell
         )
+        if account.isInFiles, !groupsComeFromElsewhere { cache.with { $0.keep(user, as: name, stamps) } }
+        return user
+    }
+
+    // MARK: - What the files said
+
+    /// Tells one state of the files from another.
+    private struct Stamp: Equatable {
+        let file: ino_t
+        let size: off_t
+        let seconds: Int
+        let nanoseconds: Int
+    }
+
+    private struct Cache {
+        static let limit = 64
+        var stamps: [Stamp]?
+        var users: [String: User] = [:]
+
+        mutating func keep(_ user: User, as name: String, _ stamps: [Stamp]?) {
+            if stamps != self.stamps || users.count == Self.limit { users = [:] }
+            self.stamps = stamps
+            if stamps != nil { users[name] = user }
+        }
+    }
+
+    /// `nil` while one of the files is so new that another change might leave the same stamp.
+    private var stamps: [Stamp]? {
+        let now = SystemClock().unixSeconds
+        var stamps: [Stamp] = []
+        for name in ["passwd", "group", "nsswitch.conf"] {
+            var status = stat()
+            guard stat("\(etc)/\(name)", &status) == 0 else { continue }
+            let changed = status.st_ctim
+            guard abs(now - Int64(changed.tv_sec)) > 2 else { return nil }
+            stamps.append(
+                Stamp(
+                    file: status.st_ino,
+                    size: status.st_size,
+                    seconds: Int(changed.tv_sec),
+                    nanoseconds: Int(changed.tv_nsec)
+                )
+            )
+        }
+        return stamps
     }
 
     private struct Account {
@@ -27,6 +75,8 @@ public struct LinuxUsers: Users {
         let gid: gid_t
         let home: String
         let shell: String
+        /// Whether it is of the files, and of no name service.
+        var isInFiles = true
 
         /// A line of passwd(5).
         init?(line: Substring) {
@@ -46,7 +96,9 @@ public struct LinuxUsers: Users {
         if let found = lines(of: "passwd").lazy.compactMap(Account.init(line:)).first(where: isWanted) { return found }
         let key = name.isEmpty ? String(uid) : name
         guard name.isEmpty || Self.canBeAsked(name) else { return nil }
-        return try ask("passwd", key).lazy.compactMap(Account.init(line:)).first
+        var found = try ask("passwd", key).lazy.compactMap(Account.init(line:)).first
+        found?.isInFiles = false
+        return found
     }
 
     /// Whether getent can be asked for a name: none holds a separator or ends early, and a number, with blanks and a sign

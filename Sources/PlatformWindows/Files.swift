@@ -83,19 +83,22 @@ public struct WindowsFiles: Files {
         }
     }
 
-    public func append(_ bytes: [UInt8], to path: String) throws(FileError) {
+    public func append(_ bytes: [UInt8], to path: String, durably: Bool) throws(FileError) {
         try translated { () throws(SystemError) in
-            let access = DWORD(FILE_APPEND_DATA | FILE_WRITE_DATA | FILE_READ_ATTRIBUTES)
+            // Who may only append writes at the end, wherever that is by then.
+            let access = DWORD(FILE_APPEND_DATA) | DWORD(SYNCHRONIZE)
             let file = try make(path, access: access, disposition: DWORD(OPEN_ALWAYS))
-            let size = shim_win_GetFileSizeEx(file.raw)
-            guard size >= 0 else { throw SystemError("size of \(path)") }
-            do throws(SystemError) {
-                try file.writeAll(bytes, offset: size)
-            } catch {
-                // All of it or nothing: what a full disk took of it goes.
-                _ = shim_win_SetEndOfFile(file.raw, size)
-                throw error
-            }
+            // Two at a time would do no harm on NTFS; other file systems are not trusted with it.
+            guard shim_win_LockFileEx(file.raw) else { throw SystemError("lock \(path)") }
+            defer { _ = shim_win_UnlockFileEx(file.raw) }
+            try file.writeAll(bytes)
+            guard !durably || shim_win_FlushFileBuffers(file.raw) else { throw SystemError("flush \(path)") }
+        }
+    }
+
+    public func empty(_ path: String) throws(FileError) {
+        _ = try translated { () throws(SystemError) in
+            try make(path, access: FileAccess.write, disposition: DWORD(TRUNCATE_EXISTING))
         }
     }
 

@@ -85,14 +85,14 @@ public final class WindowsLauncher: Launcher {
     }
 
     public func adopt(directory: String) -> Adoption {
-        let control = TaskDirectory(path: directory, files: WindowsFiles()).controlPath
+        let claim = TaskDirectory(path: directory, files: WindowsFiles()).claimPath
         do throws(SystemError) {
-            guard let name = try pipeName(in: control) else { return fate(of: control) }
+            guard let name = try pipeName(in: claim) else { return fate(of: claim) }
             do throws(SystemError) {
                 return .alive(try WindowsSupervisorLink(pipe: Pipe.connect(name), poller: poller))
             } catch {
                 guard error.code == ErrorCode.fileNotFound else { throw error }
-                return fate(of: control)
+                return fate(of: claim)
             }
         } catch {
             if error.code == ErrorCode.fileNotFound || error.code == ErrorCode.pathNotFound { return .unclaimed }
@@ -101,9 +101,9 @@ public final class WindowsLauncher: Launcher {
     }
 
     /// `nil` when it is not there (yet), the claim being there.
-    private func pipeName(in control: String) throws(SystemError) -> String? {
+    private func pipeName(in claim: String) throws(SystemError) -> String? {
         let file = try Handle.open(
-            control,
+            claim,
             access: FileAccess.read,
             share: DWORD(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE),
             disposition: DWORD(OPEN_EXISTING)
@@ -114,10 +114,10 @@ public final class WindowsLauncher: Launcher {
 
     /// What became of a supervisor that has claimed the task and does not listen: while it lives, nobody else can write to
     /// its claim.
-    private func fate(of control: String) -> Adoption {
+    private func fate(of claim: String) -> Adoption {
         do throws(SystemError) {
             _ = try Handle.open(
-                control,
+                claim,
                 access: FileAccess.write,
                 share: DWORD(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE),
                 disposition: DWORD(OPEN_EXISTING)

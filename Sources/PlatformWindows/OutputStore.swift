@@ -43,9 +43,11 @@ struct OutputStore {
         return true
     }
 
-    /// Has what is stored written to the disk. Returns when it is there.
-    mutating func finish() {
+    /// Has what is stored written to the disk. Returns when it is there; before, `isWhole` is called if nothing was
+    /// dropped.
+    mutating func finish(isWhole: () -> Void) {
         store(text.end())
+        if stored == total { isWhole() }
         if stored > 0 { _ = shim_win_FlushFileBuffers(file.raw) }
     }
 

@@ -246,7 +246,7 @@ struct Supervisor {
                 script.job.terminate()
             case .finish(let result, let exitCode, let errorInfo):
                 if isOutputOpen { isOutputOpen = drain(script) }
-                script.store?.finish()
+                script.store?.finish { pipe.announce(.wholeOutput) }
                 let exit = TaskExit(
                     result,
                     exitCode: exitCode,
@@ -269,7 +269,7 @@ struct Supervisor {
         defer {
             // An agent uploads no more than this, so it need not be woken for more.
             if let stored = script.store?.stored, stored > before, before < Int64(TaskDirectory.uploadLimit) {
-                pipe.announceOutput()
+                pipe.announce(.output)
             }
         }
         return script.store?.drain() ?? false

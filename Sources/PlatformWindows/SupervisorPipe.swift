@@ -3,14 +3,14 @@ import CShims
 
 /// The supervisor's claim to its task, its sign of life, and the way to poke it.
 ///
-/// The claim is the file `control`, which is made once and held open so that nobody else can write to it: who cannot open
+/// The claim is the file `claim`, which is made once and held open so that nobody else can write to it: who cannot open
 /// it for writing knows that the supervisor lives. It holds the name of a pipe. Bytes on that mean "look again".
 final class SupervisorPipe {
     /// How many agents are served at once; further ones wait.
     private static let linkLimit = 16
 
     private let name: String
-    private var control: Handle?
+    private var claim: Handle?
     private var listener: (pipe: Handle, connecting: Operation)?
     private var links: [Link] = []
 
@@ -28,15 +28,14 @@ final class SupervisorPipe {
         }
     }
 
-    /// Claims the task: from then on, even through a power failure, it counts as started. `nil` when another supervisor
-    /// has claimed it.
+    /// Claims the task; `nil` when another supervisor has.
     init?(claiming directory: TaskDirectory) throws(SystemError) {
         name = Pipe.freshName()
         try listen(isFirst: true)
-        let control: Handle
+        let claim: Handle
         do throws(SystemError) {
-            control = try Handle.make(
-                directory.controlPath,
+            claim = try Handle.make(
+                directory.claimPath,
                 access: FileAccess.read | FileAccess.write,
                 share: DWORD(FILE_SHARE_READ),
                 disposition: DWORD(CREATE_NEW),
@@ -46,9 +45,8 @@ final class SupervisorPipe {
             guard error.code == ErrorCode.fileExists || error.code == ErrorCode.alreadyExists else { throw error }
             return nil
         }
-        self.control = control
-        try control.writeAll(name.utf8)
-        guard shim_win_FlushFileBuffers(control.raw) else { throw SystemError("flush control") }
+        self.claim = claim
+        try claim.writeAll(name.utf8)
     }
 
     private func listen(isFirst: Bool = false) throws(SystemError) {
@@ -104,18 +102,26 @@ final class SupervisorPipe {
         }
     }
 
-    /// Tells all agents that there is more output. One that has not read the last such news needs no other.
-    func announceOutput() {
+    /// What agents are told, one byte each.
+    enum News: UInt8 {
+        /// There is more output.
+        case output = 0x6f
+        /// All output is there.
+        case wholeOutput = 0x77
+    }
+
+    /// Tells all agents. One that reads so slowly that its pipe is full has enough to look at.
+    func announce(_ news: News) {
         for link in links {
             guard (try? link.writing.result()) != nil else { continue }
-            try? link.writing.write(UInt8(ascii: "o"))
+            try? link.writing.write(news.rawValue)
         }
     }
 
     /// Gives the claim's file back, for whoever removes the directory, and ends all connections: for the agents, the sign
     /// that the exit is recorded.
     func close() {
-        control = nil
+        claim = nil
         listener = nil
         links = []
     }

@@ -8,6 +8,7 @@ final class WindowsSupervisorLink: SupervisorLink {
     private let poller: CompletionPoller
     private let arrived = Wakeup()
     private let buffer = Buffer(count: 64)
+    private var hasWholeOutput = false
     private var isOver = false
     /// Called when the supervisor has ended the connection.
     var whenOver: (() -> Void)?
@@ -27,9 +28,9 @@ final class WindowsSupervisorLink: SupervisorLink {
         try read()
     }
 
-    func news() async -> Bool {
+    func news() async -> SupervisorNews {
         if !isOver { _ = await arrived.wait() }
-        return !isOver
+        return isOver ? .over : hasWholeOutput ? .wholeOutput : .output
     }
 
     func poke() { _ = send([UInt8(ascii: "c")]) }
@@ -72,6 +73,9 @@ final class WindowsSupervisorLink: SupervisorLink {
             close()
             whenOver?()
             return
+        }
+        if buffer.bytes.prefix(completion.count).contains(SupervisorPipe.News.wholeOutput.rawValue) {
+            hasWholeOutput = true
         }
         arrived.signal()
         do throws(SystemError) { try read() } catch { close() }

@@ -44,8 +44,8 @@ import Testing
     @LoopActor
     private static func drain(_ link: any SupervisorLink) async -> Int {
         var count = 0
-        while await link.news() { count += 1 }
-        #expect(await !link.news(), "once over, always over")
+        while await link.news() != .over { count += 1 }
+        #expect(await link.news() == .over, "once over, always over")
         link.close()
         return count
     }
@@ -197,7 +197,7 @@ import Testing
                 return
             }
             try await onLoop { link.close() }
-            #expect(try await onLoop { await !link.news() })
+            #expect(try await onLoop { await link.news() } == .over)
         }
         try task.signal("go")
         #expect(try await task.exit().result == .success)
@@ -263,20 +263,53 @@ import Testing
 
     // MARK: - The nursery
 
-    @Test func aNurseryServesManyAndLeavesNoZombie() async throws {
+    /// The supervisor of a task that is run to its end, once it has let go of the task: it comes back, or ends.
+    private func supervisorOfATask(_ script: String = "", by launcher: LinuxLauncher) async throws -> pid_t {
+        let task = try SupervisedTask("echo $PPID >\"$folder/pid\"\n" + script)
+        defer { task.remove() }
+        _ = try await follow(task, by: launcher)
+        #expect(task.directory.exit()?.result == .success)
+        let supervisor = try #require(pid_t(try await task.line("pid")))
+        try await until("it has let go of the task") {
+            let open = (try? PosixFiles().list("/proc/\(supervisor)/fd")) ?? []
+            return !open.contains { number in
+                let path = "/proc/\(supervisor)/fd/\(number)"
+                let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+                return target?.contains(task.id) ?? false
+            }
+        }
+        return supervisor
+    }
+
+    @Test func aNurseryUsesItsSupervisorsAgainAndLeavesNoZombie() async throws {
         let before = Set(children("supervise"))
         let launcher = try await makeLauncher()
         try await onLoop { launcher.prepare() }
         let nursery = try await nursery(notOf: before)
-        for _ in 0..<5 {
-            let task = try SupervisedTask("echo $PPID >\"$folder/pid\"\n")
-            defer { task.remove() }
-            _ = try await follow(task, by: launcher)
-            let supervisor = try #require(pid_t(try await task.line("pid")))
-            try await until("the supervisor is gone") { processStatus(supervisor, "State") == nil }
-        }
+        var supervisors: Set<pid_t> = []
+        for _ in 0..<8 { supervisors.insert(try await supervisorOfATask(by: launcher)) }
+        #expect(supervisors.count < 4, "each task had a new one: \(supervisors)")
         #expect(Set(children("supervise")).subtracting(before) == [nursery])
-        #expect(try PosixFiles().read("/proc/\(nursery)/task/\(nursery)/children", limit: 4096) == [])
+        for pid in supervisors { #expect(processStatus(pid, "State")?.hasPrefix("Z") != true) }
+        kill(nursery, SIGKILL)
+        try await until("those without a task end with it") { supervisors.allSatisfy { !isAlive($0) } }
+    }
+
+    @Test func aSupervisorThatWasKilledWithoutATaskLosesNone() async throws {
+        let launcher = try await makeLauncher()
+        for _ in 0..<4 { kill(try await supervisorOfATask(by: launcher), SIGKILL) }
+        _ = try await supervisorOfATask(by: launcher)
+    }
+
+    @Test func aSupervisorWhoseTaskLeftSomethingBehindIsNotUsedAgain() async throws {
+        let launcher = try await makeLauncher()
+        let left = try TestFolder()
+        defer { left.remove() }
+        let script = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >\(left.path)/pid; disown\n"
+        let supervisor = try await supervisorOfATask(script, by: launcher)
+        let sleeper = try #require(pid_t(left.text(of: "pid").trimmingCharacters(in: .newlines)))
+        try await until("the supervisor has ended") { !isAlive(supervisor) }
+        kill(sleeper, SIGKILL)
     }
 
     @Test func aKilledNurseryIsReplaced() async throws {

@@ -85,10 +85,11 @@ import Testing
         #expect(try await supervisor.end().exitCode == 0)
         #expect(task.output == "600 \(geteuid())\n600\n")
         // The script is gone, and so is whatever was needed to make the other files.
-        #expect(try PosixFiles().list(task.directory.path).sorted() == ["control", "exit", "output", "task"])
-        for name in ["exit", "output", "task"] {
+        #expect(try PosixFiles().list(task.directory.path).sorted() == ["claim", "control", "output", "task"])
+        for name in ["claim", "output", "task"] {
             #expect(mode(of: task.directory.path + "/" + name) == 0o600, "\(name)")
         }
+        // It was started without an agent, so it listened for one.
         #expect(mode(of: task.directory.controlPath) == 0o700)
         #expect(mode(of: task.directory.path) == 0o711)
     }
@@ -430,6 +431,13 @@ import Testing
         try await until("it sleeps") { count() > before + 1 }
     }
 
+    /// Fills the last page of the task's file, where its end would still find room on a full disk.
+    private func leaveNoRoom(in task: SupervisedTask) throws {
+        let size = Int(try PosixFiles().size(task.directory.recordPath))
+        let filler = [UInt8](repeating: UInt8(ascii: "\n"), count: 4096 - size % 4096)
+        try PosixFiles().append(filler, to: task.directory.recordPath, durably: false)
+    }
+
     @Test(.enabled(if: isRoot, "only root can mount"))
     func onAFullDiskTheOutputIsCountedAndTheEndIsWrittenOnceThereIsRoom() async throws {
         let disk = try TinyDisk(size: 256 << 10)
@@ -443,6 +451,7 @@ import Testing
         let supervisor = try task.start()
         let pid = try #require(pid_t(try await task.line("pid")))
         try await until("the first line is stored") { task.output == "first\n" }
+        try leaveNoRoom(in: task)
         let ballast = try disk.fill()
         try task.signal("go")
         // Gone, not only ended: the supervisor has taken note of it.
@@ -466,9 +475,10 @@ import Testing
         defer { disk.remove() }
         let task = try SupervisedTask("echo ran >\"$folder/ran\"\n", in: disk.path)
         defer { task.remove() }
+        try leaveNoRoom(in: task)
         let ballast = try disk.fill()
         let supervisor = try task.start()
-        try await until("it has claimed the task") { PosixFiles().exists(task.directory.controlPath) }
+        try await until("it has claimed the task") { PosixFiles().exists(task.directory.claimPath) }
         try await untilItSleeps(supervisor)
         #expect(task.directory.exit() == nil)
         try PosixFiles().remove(ballast)

@@ -40,6 +40,22 @@ import Testing
         )
     }
 
+    /// Answers are kept while the files stay as they are, if they are older than two seconds.
+    @Test func aChangeOfTheFilesIsSeenAtOnce() async throws {
+        try etc.write("plxann:x:4001:4001::/a:/bin/sh\n", to: "passwd")
+        try etc.write("", to: "group")
+        let users = LinuxUsers(etc: etc.path)
+        let start = ContinuousClock.now
+        try await until("the files are old") { ContinuousClock.now - start > .seconds(4) }
+        for _ in 0..<2 { #expect(try users.lookup("plxann")?.identifier == "4001") }
+        try etc.write("plxann:x:4002:4001::/a:/bin/sh\n", to: "passwd")
+        #expect(try users.lookup("plxann")?.identifier == "4002")
+        try etc.write("plxgroup:x:4003:plxann\n", to: "group")
+        #expect(try users.lookup("plxann")?.groups == ["4001", "4003"])
+        try PosixFiles().remove(etc.path + "/passwd")
+        #expect(try users.lookup("plxann") == nil)
+    }
+
     @Test func emptyFieldsHaveTheirDefaults() throws {
         let user = try lookup("plxann", passwd: "plxann:x:4001:4002:::\n")
         #expect(user?.home == "/")

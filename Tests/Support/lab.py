@@ -14,10 +14,25 @@ class HubError(Exception):
     """The hub refused a request of this script."""
 
 
+def memory(pid):
+    """The anonymous memory of a process, and what of it no other process shares, in kB. 0 when it has ended."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            anonymous = [int(line.split()[1]) for line in file if line.startswith("RssAnon:")]
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            own = [int(line.split()[1]) for line in file if line.startswith("Private_Dirty:")]
+    except OSError:
+        return 0, 0
+    return sum(anonymous), sum(own)
+
+
 class Lab:
     def __init__(self, executables, state_folder=None, agent_environment=None):
         """state_folder: where the agent keeps its state, instead of in the temporary folder."""
         self.executables = executables
+        with open(os.path.join(executables, "tat_agent"), "rb") as file:
+            # Its program header names the loader.
+            self.is_static = b"/ld-" not in file.read(4096)
         self.folder = tempfile.mkdtemp(prefix="tat-lab-")
         os.chmod(self.folder, 0o711)
         self.hub_state = os.path.join(self.folder, "hub")

@@ -33,12 +33,14 @@ let filesChecks = [
         let folder = try TestFolder()
         let path = folder.path + "/a file"
         try files.replace(path, with: Array("one".utf8))
-        try files.append(Array("two".utf8), to: path)
+        try files.append(Array("two".utf8), to: path, durably: true)
         try expectEqual(String(decoding: try files.read(path, limit: 6), as: UTF8.self), "onetwo")
         try expectEqual(fileErrorKind { () throws(FileError) in _ = try files.read(path, limit: 5) }, .tooLarge)
         try expectEqual(try files.read(path, offset: 4, count: 10), Array("wo".utf8))
         try expectEqual(try files.read(path, offset: 60, count: 10), [])
         try expectEqual(try files.size(path), 6)
+        try files.empty(path)
+        try expectEqual(try files.size(path), 0)
         try files.replace(path, with: Array("new".utf8))
         try expectEqual(try files.read(path, limit: 100), Array("new".utf8))
         try expectEqual(try files.list(folder.path), ["a file"])
@@ -85,7 +87,7 @@ let filesChecks = [
             share: DWORD(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE),
             disposition: DWORD(OPEN_EXISTING)
         )
-        try files.append([2], to: path)
+        try files.append([2], to: path, durably: false)
         try expectEqual(try reader.read(atMost: 10), [1, 2])
     },
     Check("log: put aside when it is long, begun anew when it is gone") {

@@ -10,7 +10,7 @@ public actor LoopActor {
 
 /// Starts a task on the loop. Its synchronous beginning runs when the caller has returned to the loop.
 @discardableResult
-public func spawn(_ body: @escaping @LoopActor @Sendable () async -> Void) -> Task<Void, Never> {
+public func spawn<T: Sendable>(_ body: @escaping @LoopActor @Sendable () async -> T) -> Task<T, Never> {
     // The preference keeps whatever is not isolated on the loop, too: the concurrent pool never starts a thread.
     Task(executorPreference: EventLoop.shared, operation: body)
 }

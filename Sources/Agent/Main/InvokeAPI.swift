@@ -47,6 +47,19 @@ final class InvokeAPI {
 
     /// Makes the call and gives the reply's `Response` object.
     func call(_ action: String, _ fields: JSON.Object = [:]) async throws(InvokeFailure) -> JSON {
+        // In a Swift task of its own: one keeps to its end the memory that its deepest call took, and callers wait long.
+        try await spawn { [self] in await attempt(action, fields) }.value.get()
+    }
+
+    private func attempt(_ action: String, _ fields: JSON.Object) async -> Result<JSON, InvokeFailure> {
+        do throws(InvokeFailure) {
+            return .success(try await exchange(action, fields))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func exchange(_ action: String, _ fields: JSON.Object) async throws(InvokeFailure) -> JSON {
         try await gate.run { () async throws(InvokeFailure) -> JSON in
             let response: HTTPResponse
             do {

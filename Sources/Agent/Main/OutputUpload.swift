@@ -43,14 +43,24 @@ final class OutputUpload {
 
     /// Uploads the file at `path` as the output of a task, until that is done or no use any more. To do so again, with
     /// the same file, is harmless.
-    func run(_ task: TaskRecord, from path: String) async -> Outcome {
+    ///
+    /// - Parameter isWanted: asked before each attempt; the outcome of an upload that is not wanted means nothing.
+    func run(
+        _ task: TaskRecord,
+        from path: String,
+        isWanted: @escaping @LoopActor () -> Bool = { true }
+    ) async -> Outcome {
         var pauses = limits.pauses
         var attempts = 0
         var deadline: ContinuousClock.Instant?
         while true {
             attempts += 1
             do throws(Failure) {
-                return .stored(url: try await gate.run { () async throws(Failure) in try await attempt(task, path) })
+                let url = try await gate.run { () async throws(Failure) in
+                    guard isWanted() else { throw Failure(description: "it is not wanted any more", isFinal: true) }
+                    return try await attempt(task, path)
+                }
+                return .stored(url: url)
             } catch {
                 let reason = Self.bounded(error.description)
                 let end = deadline ?? .now + limits.time

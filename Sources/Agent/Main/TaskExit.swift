@@ -7,7 +7,7 @@ public enum TaskResult: String, Sendable {
     case startFailed = "START_FAILED"
 }
 
-/// The end of a task: the file `exit` of the task directory, written once, by rename.
+/// The end of a task: a line of the task's file, of which the first one stands.
 public struct TaskExit: Equatable, Sendable {
     public var result: TaskResult
     /// The script's, or -1 when it left none.
@@ -68,8 +68,23 @@ public enum StartFailure: Error, Equatable, Sendable, CustomStringConvertible {
 extension TaskExit {
     static let sizeLimit = 64 << 10
 
+    private static let word = Array("exit ".utf8)
+
+    /// The end as a line of the file, made as those of `TaskProgress` are.
+    public var line: [UInt8] { [UInt8(ascii: "\n")] + Self.word + encoded + Array(" .\n".utf8) }
+
+    /// The first end among the lines of the file; `nil` when there is none, or it was torn by a power failure.
+    init?(linesOf bytes: [UInt8]) {
+        for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: Self.word) {
+            guard line.suffix(2).elementsEqual(" .".utf8) else { continue }
+            self.init(decoding: Array(line.dropFirst(Self.word.count).dropLast(2)))
+            return
+        }
+        return nil
+    }
+
     /// The record as JSON.
-    public var encoded: [UInt8] {
+    var encoded: [UInt8] {
         let exit: JSON = [
             "result": .string(result.rawValue),
             "exitCode": .integer(exitCode),

@@ -60,8 +60,9 @@ final class TaskReporter {
 
     // MARK: - The output
 
-    /// Uploads what there is to upload of the output, chunk by chunk: all of it once `exit` is known.
-    func uploadOutput(exit: TaskExit?) async {
+    /// Uploads what there is to upload of the output, chunk by chunk: all of it once it is known how many bytes there
+    /// are in all.
+    func uploadOutput(total: Int64?) async {
         while true {
             if let chunk = progress.pending, !(await upload(chunk)) { return }
             let stored = (try? directory.output(from: progress.nextOffset, count: Chunker.chunkSize)) ?? []
@@ -69,7 +70,7 @@ final class TaskReporter {
             let decision = Chunker.decide(
                 stored: stored,
                 offset: progress.nextOffset,
-                total: exit?.outputBytes,
+                total: total,
                 overdue: isOverdue
             )
             switch decision {

@@ -59,12 +59,14 @@ struct TaskStore: Sendable {
         return (found, failures)
     }
 
-    /// Removes a finished task, leaving its tombstone, which its exit record becomes.
+    /// Removes a finished task, leaving its tombstone, which its file becomes.
     func bury(_ id: String) throws(FileError) {
         let directory = directory(of: id)
         let tombstone = tombstones + "/" + Self.name(of: id)
         do throws(FileError) {
-            try files.rename(directory.exitPath, to: tombstone)
+            try files.rename(directory.recordPath, to: tombstone)
+            // That the id is known is all it is for.
+            try files.empty(tombstone)
         } catch {
             guard error.kind == .notFound else { throw error }
             if !files.exists(tombstone) { try files.create(tombstone) }

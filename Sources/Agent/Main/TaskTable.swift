@@ -4,6 +4,9 @@ final class TaskTable {
     /// How many scripts run at once; more tasks wait, in order.
     static let defaultSlots = 1000
 
+    /// How many tasks of one description are written down at once. A thousand at once would take megabytes.
+    private static let intakeWidth = 64
+
     private let platform: any Platform
     private let store: TaskStore
     private let intake: TaskIntake
@@ -12,7 +15,11 @@ final class TaskTable {
     private let slots: Gate
     private let outputUpload: OutputUpload
     private var workers: [String: TaskWorker] = [:]
+    /// What waits for the service, and what waits for object storage.
     private var waiting: WaitingOutput
+    private var wholeWaiting: WaitingOutput
+    /// Tasks that are to be written down, the next one last.
+    private var described: [TaskDescription] = []
     /// Tasks that are being written down, and whether they were cancelled meanwhile.
     private var accepting: [String: Bool] = [:]
     /// Tasks that are over, but whose tombstone the disk did not take.
@@ -24,7 +31,8 @@ final class TaskTable {
         api: InvokeAPI,
         log: Log,
         slots: Int = defaultSlots,
-        waitingLimit: Int64 = WaitingOutput.defaultLimit
+        waitingLimit: Int64 = WaitingOutput.defaultLimit,
+        wholeLimit: Int64 = WaitingOutput.wholeLimit
     ) {
         self.platform = platform
         self.store = store
@@ -32,6 +40,7 @@ final class TaskTable {
         self.log = log
         self.slots = Gate(width: slots)
         waiting = WaitingOutput(limit: waitingLimit)
+        wholeWaiting = WaitingOutput(limit: wholeLimit)
         outputUpload = OutputUpload(platform: platform, api: api, log: log)
         intake = TaskIntake(platform: platform)
     }
@@ -61,8 +70,14 @@ final class TaskTable {
     @discardableResult
     func take(_ descriptions: [TaskDescription]) -> [Task<Void, Never>] {
         let new = descriptions.filter { !isKnown($0.id) && accepting.updateValue(false, forKey: $0.id) == nil }
-        if !new.isEmpty { platform.launcher.prepare() }
-        return new.map { description in spawn { [self] in await accept(description) } }
+        guard !new.isEmpty else { return [] }
+        platform.launcher.prepare()
+        described.insert(contentsOf: new.reversed(), at: 0)
+        return (0..<min(new.count, Self.intakeWidth)).map { _ in
+            spawn { [self] in
+                while let description = described.popLast() { await accept(description) }
+            }
+        }
     }
 
     private func accept(_ description: TaskDescription) async {
@@ -128,13 +143,18 @@ final class TaskTable {
             bury(record.id, end)
             workers[record.id] = nil
             waiting.remove(record.id)
+            wholeWaiting.remove(record.id)
         }
     }
 
     /// The script of a task has ended; its output waits until the service has taken it.
     private func hasEnded(_ id: String) {
         guard let worker = workers[id] else { return }
-        for dropped in waiting.add(id, bytes: worker.waitingOutput) { workers[dropped]?.dropOutput() }
+        let givenUp = wholeWaiting.add(id, bytes: worker.wholeOutput)
+        for id in givenUp { workers[id]?.giveUpWholeOutput() }
+        for id in givenUp.filter({ $0 != id }) + [id] {
+            for dropped in waiting.add(id, bytes: workers[id]?.waitingOutput ?? 0) { workers[dropped]?.dropOutput() }
+        }
     }
 
     /// Removes the tombstones that are older than a day.

@@ -25,6 +25,10 @@ final class TaskWorker {
     private let outputUpload: OutputUpload
     private let wakeup = Wakeup()
     private var link: (any SupervisorLink)?
+    /// How many bytes of output there are, once that is known before the exit is.
+    private var wholeSize: Int64?
+    private var upload: Task<Void, Never>?
+    private var isUploadDue = false
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
@@ -43,7 +47,7 @@ final class TaskWorker {
         end: TaskExit? = nil,
         hasEnded: @escaping @LoopActor () -> Void = {}
     ) {
-        unrecordedExit = end
+        knownExit = end
         self.hasEnded = hasEnded
         self.record = record
         self.directory = directory
@@ -82,19 +86,21 @@ final class TaskWorker {
             let adoption = launcher.adopt(directory: directory.path)
             if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
             // Where the service did not hear of the start, the script does not wait until it has.
-            let start = spawn { [reporter, wakeup] in
-                await reporter.settleStart()
-                wakeup.signal()
-            }
+            let start = reporter.progress.start == .settled ? nil : spawn { [self] in await settleStart() }
             await slots.run(ticket) { await supervise(adoption) }
             hasEnded()
-            await start.value
+            await start?.value
         } else {
             hasEnded()
         }
         await reporter.settleStart()
         await report()
         return .reported
+    }
+
+    private func settleStart() async {
+        await reporter.settleStart()
+        uploadSoon()
     }
 
     // MARK: - Supervisor and output
@@ -122,7 +128,9 @@ final class TaskWorker {
                 if directory.isCancelled {
                     end(TaskExit(.terminated, finishedAt: now))
                 } else if record.bootID != machine.bootID {
-                    end(TaskExit(.spawnFailed("the machine restarted before the task ran"), finishedAt: now))
+                    // A claim is not made durable: a power failure can have taken it.
+                    let reason = "the machine restarted before the task ran, or as it began"
+                    end(TaskExit(.failed, errorInfo: reason, finishedAt: now))
                 } else if attempts == Self.launchAttempts {
                     end(TaskExit(.spawnFailed("its supervisor ended before the script started"), finishedAt: now))
                 } else {
@@ -168,23 +176,41 @@ final class TaskWorker {
     /// Reports output until the supervisor is done or gone.
     private func follow(_ link: any SupervisorLink) async {
         self.link = link
-        var isOver = false
-        let pump = spawn { [wakeup] in
-            while await link.news() { wakeup.signal() }
-            isOver = true
-            wakeup.signal()
-        }
         if directory.isCancelled { link.poke() }
-        while !isOver {
-            if reporter.progress.start == .settled {
-                await reporter.uploadOutput(exit: nil)
-                if isOver { break }
+        uploadSoon()
+        news: while true {
+            switch await link.news() {
+            case .output: break
+            case .wholeOutput:
+                let size = directory.outputSize()
+                // Of what reaches the limit, the exit tells how much more there was.
+                if size < Int64(Chunker.uploadLimit) { wholeSize = size }
+            case .over: break news
             }
-            _ = await wakeup.wait(atMost: reporter.dueTime.map { max(.zero, $0 - .now) })
+            uploadSoon()
         }
-        await pump.value
         link.close()
         self.link = nil
+        wakeup.signal()
+        await upload?.value
+    }
+
+    /// Has the output uploaded as far as it is due. The Swift task for it is only there while it has something to do: a
+    /// thousand of them would take megabytes.
+    private func uploadSoon() {
+        isUploadDue = true
+        if upload != nil { return wakeup.signal() }
+        guard link != nil, reporter.progress.start == .settled else { return }
+        upload = spawn { [self] in
+            while isUploadDue, link != nil {
+                isUploadDue = false
+                await reporter.uploadOutput(total: wholeSize)
+                guard !isUploadDue, let dueTime = reporter.dueTime else { continue }
+                _ = await wakeup.wait(atMost: max(.zero, dueTime - .now))
+                isUploadDue = true
+            }
+            upload = nil
+        }
     }
 
     // MARK: - The end
@@ -200,9 +226,21 @@ final class TaskWorker {
         directory.dropOutput()
     }
 
+    /// The stored output, which waits for object storage, in bytes.
+    var wholeOutput: Int64 { isOutputWanted ? directory.outputSize() : 0 }
+
+    /// Gives the upload to object storage up, for want of room. What goes to the service stays.
+    func giveUpWholeOutput() {
+        guard isOutputWanted else { return }
+        let reason = "too much output waited on the disk for object storage, this was the oldest"
+        log.warning("task \(record.id): its output is not uploaded: \(reason)")
+        reporter.settleOutput(.failed(reason: reason))
+        directory.shortenOutput()
+    }
+
     private func report() async {
         guard let exit else { return }
-        await reporter.uploadOutput(exit: exit)
+        await reporter.uploadOutput(total: exit.outputBytes)
         await settleOutput(exit)
         await reporter.reportEnd(exit)
         log.info("task \(record.id): \(exit.result.rawValue), exit code \(exit.exitCode), reported")
@@ -220,17 +258,22 @@ final class TaskWorker {
             return
         }
         let size = directory.outputSize()
-        let outcome = await outputUpload.run(record, from: directory.outputPath)
+        let outcome = await outputUpload.run(record, from: directory.outputPath, isWanted: { self.isOutputWanted })
+        // It may have been given up meanwhile.
+        guard isOutputWanted else { return }
         reporter.settleOutput(outcome)
         guard case .stored = outcome else { return }
         log.info("task \(record.id): its output was uploaded, \(size) of \(exit.outputBytes) bytes")
     }
 
     /// How the task ended; `nil` while it has not.
-    private var exit: TaskExit? { unrecordedExit ?? directory.exit() }
+    private var exit: TaskExit? {
+        knownExit = knownExit ?? directory.exit()
+        return knownExit
+    }
 
-    /// An end that the disk did not take.
-    private var unrecordedExit: TaskExit?
+    /// As read before, or one that the disk did not take.
+    private var knownExit: TaskExit?
 
     private func end(_ exit: TaskExit) {
         var exit = exit
@@ -239,7 +282,7 @@ final class TaskWorker {
             try directory.end(exit)
         } catch {
             log.error("task \(record.id): its end cannot be recorded: \(error)")
-            unrecordedExit = exit
+            knownExit = exit
         }
     }
 

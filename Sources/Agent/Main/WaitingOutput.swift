@@ -1,9 +1,11 @@
-/// The outputs of ended tasks that wait on disk for the service, and which of them go when there are too many.
+/// The outputs of ended tasks that wait on disk for the service or for object storage, and which of them go when there are too many.
 ///
 /// Only output is ever given up, the oldest first; results are small and always wait.
 struct WaitingOutput {
-    /// How much may wait, in bytes.
+    /// How much may wait for the service, in bytes.
     static let defaultLimit: Int64 = 64 << 20
+    /// How much may wait for object storage, in bytes.
+    static let wholeLimit: Int64 = 4 << 30
 
     private struct Entry {
         var order: UInt64

@@ -40,8 +40,12 @@ public protocol Files: Sendable {
     /// Creates an empty file, mode 0600. Throws `exists` when there is one.
     func create(_ path: String) throws(FileError)
 
-    /// Adds to the end of the file in one write, creating it with mode 0600.
-    func append(_ bytes: [UInt8], to path: String) throws(FileError)
+    /// Adds to the end of the file in one write, creating it with mode 0600. A write that the disk takes a part of
+    /// throws, and the part stays. Durably: the bytes are on disk before this returns.
+    func append(_ bytes: [UInt8], to path: String, durably: Bool) throws(FileError)
+
+    /// Takes all bytes out of the file.
+    func empty(_ path: String) throws(FileError)
 
     /// Creates the directory, with its parents. A directory that exists is left as it is.
     func makeDirectory(_ path: String, access: DirectoryAccess) throws(FileError)

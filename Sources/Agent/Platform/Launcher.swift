@@ -32,12 +32,21 @@ public enum Adoption: Sendable {
     case unknown(String)
 }
 
+/// What a supervisor lets the agent know.
+public enum SupervisorNews: Sendable {
+    /// There may be more output.
+    case output
+    /// The script has ended and all that it wrote is stored; the exit is being recorded.
+    case wholeOutput
+    /// The exit is recorded, or the supervisor is gone.
+    case over
+}
+
 /// A connection to a live supervisor.
 @LoopActor
 public protocol SupervisorLink: AnyObject, Sendable {
-    /// Waits for news: `true` when there may be more output, `false` when the supervisor has recorded the exit or
-    /// is gone. Once `false`, always `false`. One caller at a time.
-    func news() async -> Bool
+    /// Waits for news. Once `over`, always `over`. One caller at a time.
+    func news() async -> SupervisorNews
 
     /// Has the supervisor look for the cancel request in the task directory.
     func poke()

@@ -35,6 +35,8 @@ struct shim_child {
     /// The working directory, entered as the user; if that fails, `fallback`. Either may be NULL.
     const char *directory;
     const char *fallback;
+    /// The directory of a cgroup (version 2) to start in, or -1. Where that cannot be, it starts in its parent's.
+    int cgroup;
     /// The soft limit of open descriptors, or -1 to leave it.
     long descriptor_limit;
 };

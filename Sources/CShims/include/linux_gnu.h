@@ -15,6 +15,9 @@ ssize_t shim_splice(int from, int to, size_t count);
 /// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK.
 int shim_accept(int listener);
 
+/// malloc_trim(3): gives free memory of the heap back.
+void shim_trim_heap(void);
+
 /// The name of this process in ps(1), 15 bytes at the most (PR_SET_NAME).
 int shim_set_name(const char *name);
 

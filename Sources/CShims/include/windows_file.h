@@ -27,6 +27,21 @@ static inline void shim_win_set_offset(OVERLAPPED *overlapped, uint64_t offset) 
 
 static inline bool shim_win_FlushFileBuffers(HANDLE file) { return FlushFileBuffers(file); }
 
+/// Waits for the lock that goes with writing to the file: of a byte far behind its end.
+static inline bool shim_win_LockFileEx(HANDLE file) {
+    OVERLAPPED place;
+    memset(&place, 0, sizeof place);
+    place.OffsetHigh = 0x40000000;
+    return LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &place);
+}
+
+static inline bool shim_win_UnlockFileEx(HANDLE file) {
+    OVERLAPPED place;
+    memset(&place, 0, sizeof place);
+    place.OffsetHigh = 0x40000000;
+    return UnlockFileEx(file, 0, 1, 0, &place);
+}
+
 /// The size in bytes, or -1.
 static inline int64_t shim_win_GetFileSizeEx(HANDLE file) {
     LARGE_INTEGER size;

@@ -316,7 +316,7 @@ import Testing
             var record = TaskRecord.plain("task-1")
             record.cosBucketURL = "https://bucket.test"
             try directory.accept(record, end: TaskExit(.success, exitCode: 0, finishedAt: 1, outputBytes: 5))
-            try TestFiles().append(Array("hello".utf8), to: directory.outputPath)
+            try TestFiles().append(Array("hello".utf8), to: directory.outputPath, durably: false)
             try directory.note(.startSent)
             try directory.note(.startSettled)
             try directory.note(.outputSettled(.stored(url: "https://bucket.test/earlier")))
@@ -335,7 +335,7 @@ import Testing
             var record = TaskRecord.plain("task-1")
             record.cosBucketURL = "https://bucket.test"
             try directory.accept(record, end: TaskExit(.failed, exitCode: 3, finishedAt: 1, outputBytes: 5))
-            try TestFiles().append(Array("hello".utf8), to: directory.outputPath)
+            try TestFiles().append(Array("hello".utf8), to: directory.outputPath, durably: false)
             try directory.note(.startSettled)
             let agent = try world.agent()
             agent.recover()

@@ -116,6 +116,23 @@ import Testing
         }
     }
 
+    @Test func theLastOfTheOutputDoesNotWaitForTheEnd() async throws {
+        try await onLoop {
+            let host = FakeHost()
+            let agent = try TestAgent(on: host)
+            await agent.accept("task-1")
+            let supervisor = try await host.supervisor(of: "task-1")
+            // Not a whole character: it is uploaded only when no more can come.
+            try supervisor.write([0x68, 0xC3])
+            supervisor.complete()
+            try await eventually { agent.service.output(of: "task-1") == [0x68, 0xC3] }
+            #expect(agent.service.finish(of: "task-1") == nil)
+            try supervisor.finish()
+            try await agent.finishAll()
+            #expect(agent.service.actions(of: "task-1") == ["ReportTaskStart", "UploadTaskLog", "ReportTaskFinish"])
+        }
+    }
+
     @Test func outputWaitsForTheStart() async throws {
         try await onLoop {
             let host = FakeHost()

@@ -60,12 +60,15 @@ final class FakeSupervisor {
     /// The script writes; the disk has room for `limit` bytes.
     func write(_ bytes: [UInt8], limit: Int64 = Int64(TaskDirectory.uploadLimit)) throws {
         let room = max(0, limit - directory.outputSize())
-        try TestFiles().append(Array(bytes.prefix(Int(room))), to: directory.outputPath)
+        try TestFiles().append(Array(bytes.prefix(Int(room))), to: directory.outputPath, durably: false)
         total += Int64(bytes.count)
         for link in links { link.announce() }
     }
 
     func write(_ text: String) throws { try write(Array(text.utf8)) }
+
+    /// The script has ended, and its end is being recorded.
+    func complete() { for link in links { link.announce(whole: true) } }
 
     /// The script has ended.
     func finish(_ result: TaskResult = .success, exitCode: Int64 = 0, errorInfo: String = "") throws {
@@ -98,20 +101,24 @@ final class FakeSupervisor {
 final class FakeLink: SupervisorLink {
     private let arrived = Wakeup()
     private let onPoke: @LoopActor () -> Void
+    private var hasWholeOutput = false
     private var isOver = false
 
     init(onPoke: @escaping @LoopActor () -> Void) { self.onPoke = onPoke }
 
-    func news() async -> Bool {
+    func news() async -> SupervisorNews {
         if !isOver { _ = await arrived.wait() }
-        return !isOver
+        return isOver ? .over : hasWholeOutput ? .wholeOutput : .output
     }
 
     func poke() { onPoke() }
 
     func close() { end() }
 
-    func announce() { arrived.signal() }
+    func announce(whole: Bool = false) {
+        if whole { hasWholeOutput = true }
+        arrived.signal()
+    }
 
     func end() {
         isOver = true
@@ -167,10 +174,10 @@ private final class MortalLink: SupervisorLink {
         self.launcher = launcher
     }
 
-    func news() async -> Bool {
-        let isMore = await link.news()
+    func news() async -> SupervisorNews {
+        let news = await link.news()
         while launcher.isDead { _ = await Wakeup().wait() }
-        return isMore
+        return news
     }
 
     func poke() { if !launcher.isDead { link.poke() } }

@@ -18,6 +18,7 @@ final class TestAgent {
         on host: FakeHost,
         slots: Int = TaskTable.defaultSlots,
         waitingLimit: Int64 = WaitingOutput.defaultLimit,
+        wholeLimit: Int64 = WaitingOutput.wholeLimit,
         users: FakeUsers = FakeUsers()
     ) throws {
         self.host = host
@@ -41,7 +42,8 @@ final class TestAgent {
             api: api,
             log: sink.log(),
             slots: slots,
-            waitingLimit: waitingLimit
+            waitingLimit: waitingLimit,
+            wholeLimit: wholeLimit
         )
     }
 

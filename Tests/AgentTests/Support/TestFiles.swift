@@ -17,7 +17,7 @@ final class TemporaryDirectory: Sendable {
 /// Real files, with faults where a test wants them.
 final class TestFiles: Files {
     enum Operation: Sendable {
-        case read, size, replace, publish, create, append, makeDirectory, sync, list, rename, remove
+        case read, size, replace, publish, create, append, empty, makeDirectory, sync, list, rename, remove
     }
 
     /// The operations that a disk without space refuses.
@@ -103,7 +103,12 @@ final class TestFiles: Files {
         close(descriptor)
     }
 
-    func append(_ bytes: [UInt8], to path: String) throws(FileError) {
+    func empty(_ path: String) throws(FileError) {
+        try check(.empty, path)
+        guard truncate(path, 0) == 0 else { throw failure("truncate", path) }
+    }
+
+    func append(_ bytes: [UInt8], to path: String, durably: Bool) throws(FileError) {
         try check(.append, path)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         guard descriptor >= 0 else { throw failure("open", path) }

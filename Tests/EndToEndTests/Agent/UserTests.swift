@@ -96,7 +96,7 @@ struct UserTests {
         try await lab.hub.waitForTask(id) { $0["outputSize"]?.int64 ?? 0 > 0 }
         let folder = "\(lab.agent.state)/tasks/\(id)"
         let expected: [String: (mode: mode_t, owner: Int)] = [
-            "task": (0o600, 0), "script": (0o600, users.alice.uid), "output": (0o600, 0), "control": (0o700, 0),
+            "task": (0o600, 0), "script": (0o600, users.alice.uid), "output": (0o600, 0), "claim": (0o600, 0),
         ]
         #expect(Set(try FileManager.default.contentsOfDirectory(atPath: folder)) == Set(expected.keys))
         for (name, (mode, owner)) in expected {
@@ -109,14 +109,12 @@ struct UserTests {
 
         let probe = """
             cd \(folder) || exit 9
-            for name in task script output; do cat $name && echo "could read $name"; done 2>&1
+            for name in task claim script output; do cat $name && echo "could read $name"; done 2>&1
             ls . && echo could list
             echo > cancel && echo could write
             ls \(lab.agent.state)/done && echo could list tombstones
             cat \(lab.agent.logPath) && echo could read the log
             cat \(lab.agent.home)/config.dat && echo could read the configuration
-            perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); exit !connect(S, sockaddr_un("control"))' &&
-                echo could connect
             exit 0
             """
         let bob = try await lab.run(probe, user: users.bob.name)
