@@ -26,7 +26,7 @@ let backend = isForWindows ? "PlatformWindows" : "PlatformLinux"
 
 /// The Windows libraries that the shims call.
 let windowsLibraries = [
-    "advapi32", "bcrypt", "crypt32", "iphlpapi", "netapi32", "psapi", "secur32", "userenv", "winhttp", "ws2_32",
+    "advapi32", "bcrypt", "psapi", "shell32", "ws2_32",
 ]
 
 let common: [Target] = [

@@ -3,7 +3,7 @@
 PACKAGE=${PACKAGE:-$(dirname "$CROSS")}
 
 # What the product calls of Windows, besides what the runtime does.
-WINDOWS_LIBRARIES='-lwinhttp -ladvapi32 -lsecur32 -luserenv -lnetapi32 -liphlpapi -lws2_32 -lcrypt32 -lbcrypt -lntdll'
+WINDOWS_LIBRARIES='-ladvapi32 -lws2_32 -lbcrypt -lpsapi'
 
 output_folder() { printf '%s\n' "${CROSS_OUTPUT:-$PACKAGE/.build/cross}/$TARGET"; }
 

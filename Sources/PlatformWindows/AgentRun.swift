@@ -37,6 +37,7 @@ struct AgentRun: Sendable {
             threshold: Environment.value("TAT_AGENT_DEBUG") == nil ? .info : .debug
         )
         let outcome = Outcome()
+        if isService { EventLog.report(.information, "The agent \(agentVersion) starts.") }
         do {
             if waitsForImage { waitForImage(isService: isService) }
             if isService, ServiceControl.isStopRequested { return 0 }
@@ -64,7 +65,11 @@ struct AgentRun: Sendable {
             log.error("the agent cannot start: \(error)")
             outcome.failure = "\(error)"
         }
-        guard let failure = outcome.failure else { return 0 }
+        guard let failure = outcome.failure else {
+            if isService { EventLog.report(.information, "The agent has stopped. Tasks that run go on.", event: 2) }
+            return 0
+        }
+        if isService { EventLog.report(.error, "The agent cannot start: \(failure)", event: 3) }
         if !consoleLog { AgentProgram.complain("tat_agent: \(failure)") }
         return 1
     }

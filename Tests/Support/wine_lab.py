@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 
 
@@ -25,7 +26,7 @@ class Wine:
         self.inside = "/" + os.path.relpath(self.folder, self.root)
         prefix = os.path.join(self.folder, "prefix")
         # The files are shared with the model; the registry, which Wine writes, is not.
-        subprocess.run(["cp", "-al", os.path.join(self.root, "root/.wine"), prefix], check=True)
+        subprocess.run(["cp", "-al", os.path.join(self.root, "root/model"), prefix], check=True)
         for name in os.listdir(prefix):
             path = os.path.join(prefix, name)
             if os.path.isfile(path):
@@ -69,6 +70,19 @@ class Wine:
             stderr=subprocess.STDOUT, timeout=timeout,
         )  # fmt: skip
         return result.returncode, result.stdout.replace(b"\r", b"").decode(errors="replace")
+
+    def show(self, *arguments, environment=None, timeout=600):
+        """Runs a program to its end, printing what it prints; its exit code."""
+        with subprocess.Popen(
+            self.command(arguments, environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:  # fmt: skip
+            alarm = threading.Timer(timeout, process.kill)
+            alarm.start()
+            for line in process.stdout:
+                print(line.replace(b"\r", b"").decode(errors="replace"), end="", flush=True)
+            alarm.cancel()
+            return process.wait()
 
     def windows_path(self, path):
         """The name that Windows programs have for a file in the root folder."""

@@ -83,6 +83,10 @@ sc description %service% "Runs what the TAT service asks of this machine." >nul 
 rem Started again whenever it ends other than by being stopped; it asks for a restart that way, too.
 sc failure %service% reset= 86400 actions= restart/1000/restart/5000/restart/60000 >nul 2>&1
 sc failureflag %service% 1 >nul 2>&1
+rem Any text for events 1 to 1000.
+set "events=HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\%service%"
+reg add "%events%" /f /v EventMessageFile /t REG_EXPAND_SZ /d "%%SystemRoot%%\System32\EventCreate.exe" >nul 2>&1
+reg add "%events%" /f /v TypesSupported /t REG_DWORD /d 7 >nul 2>&1
 exit /b 0
 
 :not_created

@@ -25,6 +25,7 @@ goto stopping
 :stopped
 sc delete %service% >nul
 if errorlevel 1 goto not_deleted
+reg delete "HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\%service%" /f >nul 2>&1
 
 :remove
 rem The supervisor of a task that runs still has its program open: that stays until somebody calls this again.
