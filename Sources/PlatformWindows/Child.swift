@@ -108,7 +108,8 @@ package struct Child {
             }
         }
         if let failure { throw failure }
-        guard let process = Handle(owning: information.hProcess), let thread = Handle(owning: information.hThread) else {
+        guard let process = Handle(owning: information.hProcess), let thread = Handle(owning: information.hThread)
+        else {
             throw SystemError("CreateProcess \(program)")
         }
         return (Process(handle: process, id: information.dwProcessId), thread)

@@ -8,9 +8,8 @@ package enum CommandLineText {
     /// One argument: in quotes where it needs them; a quote gets a backslash, and backslashes before a quote are doubled.
     package static func quoted(_ argument: String) -> String {
         let scalars = argument.unicodeScalars
-        if !scalars.isEmpty, !scalars.contains(where: { $0 == " " || $0 == "\t" || $0 == "\n" || $0 == "\u{b}" || $0 == "\"" }) {
-            return argument
-        }
+        let special: [Unicode.Scalar] = [" ", "\t", "\n", "\u{b}", "\""]
+        if !scalars.isEmpty, !scalars.contains(where: special.contains) { return argument }
         var text = String.UnicodeScalarView("\"".unicodeScalars)
         var backslashes = 0
         for scalar in scalars {

@@ -27,7 +27,9 @@ public struct WindowsFiles: Files {
 
     public func size(_ path: String) throws(FileError) -> Int64 {
         var data = WIN32_FILE_ATTRIBUTE_DATA()
-        guard shim_win_GetFileAttributesEx(Path.wide(path), &data) else { throw FileError(SystemError("size of \(path)")) }
+        guard shim_win_GetFileAttributesEx(Path.wide(path), &data) else {
+            throw FileError(SystemError("size of \(path)"))
+        }
         return Int64(data.nFileSizeHigh) << 32 | Int64(data.nFileSizeLow)
     }
 
@@ -86,8 +88,7 @@ public struct WindowsFiles: Files {
     public func append(_ bytes: [UInt8], to path: String, durably: Bool) throws(FileError) {
         try translated { () throws(SystemError) in
             // Who may only append writes at the end, wherever that is by then.
-            let access = DWORD(FILE_APPEND_DATA) | DWORD(SYNCHRONIZE)
-            let file = try make(path, access: access, disposition: DWORD(OPEN_ALWAYS))
+            let file = try make(path, access: FileAccess.append, disposition: DWORD(OPEN_ALWAYS))
             // Two at a time would do no harm on NTFS; other file systems are not trusted with it.
             guard shim_win_LockFileEx(file.raw) else { throw SystemError("lock \(path)") }
             defer { _ = shim_win_UnlockFileEx(file.raw) }
@@ -200,8 +201,8 @@ public struct WindowsFiles: Files {
         var pause: DWORD = 1
         while !call() {
             let error = SystemError(what)
-            let isHeld = [ErrorCode.sharingViolation, ErrorCode.accessDenied, ErrorCode.directoryNotEmpty].contains(error.code)
-            guard isHeld, pause <= 64 else { throw FileError(error) }
+            let passing = [ErrorCode.sharingViolation, ErrorCode.accessDenied, ErrorCode.directoryNotEmpty]
+            guard passing.contains(error.code), pause <= 64 else { throw FileError(error) }
             shim_win_Sleep(pause)
             pause *= 2
         }

@@ -14,7 +14,8 @@ package enum Path {
         // Folders may have 248 characters, files 259.
         if text.utf16.count >= 240, isOnDrive(text) {
             text = #"\\?\"# + text
-        } else if text.utf16.count >= 240, text.hasPrefix(#"\\"#), !text.hasPrefix(#"\\?\"#), !text.hasPrefix(#"\\.\"#) {
+        } else if text.utf16.count >= 240, text.hasPrefix(#"\\"#), !text.hasPrefix(#"\\?\"#), !text.hasPrefix(#"\\.\"#)
+        {
             text = #"\\?\UNC\"# + text.dropFirst(2)
         }
         return text
@@ -36,7 +37,8 @@ package enum Path {
     /// The folder that the path is in; itself where there is none above.
     package static func parent(of path: String) -> String {
         let bytes = path.utf8
-        guard let slash = bytes.lastIndex(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) else { return path }
+        let slashes = [UInt8(ascii: "/"), UInt8(ascii: "\\")]
+        guard let slash = bytes.lastIndex(where: slashes.contains) else { return path }
         return String(Substring(bytes[..<slash]))
     }
 

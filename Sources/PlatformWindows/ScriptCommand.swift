@@ -47,7 +47,8 @@ package struct ScriptCommand {
         case .powershell:
             let program = SystemFolder.native + #"\WindowsPowerShell\v1.0\powershell.exe"#
             let arguments = [
-                program, "-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-OutputFormat", "Text",
+                program, "-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-OutputFormat",
+                "Text",
                 "-Command", Self.invocation(of: path),
             ]
             return (program, CommandLineText.joined(arguments))
@@ -85,18 +86,4 @@ package struct ScriptCommand {
         }
         return whole
     }
-}
-
-/// The folder of the system's programs.
-package enum SystemFolder {
-    /// The one whose programs are as wide as the system: a 32-bit process finds those of a 64-bit system below `Sysnative`.
-    package static let native: String =
-        shim_win_IsWow64Process() != 0 ? windows + #"\Sysnative"# : own
-
-    /// The Windows folder.
-    package static let windows: String =
-        WideText.string { buffer, count in DWORD(shim_win_GetSystemWindowsDirectory(buffer, UINT(count))) } ?? #"C:\Windows"#
-
-    private static let own: String =
-        WideText.string { buffer, count in DWORD(shim_win_GetSystemDirectory(buffer, UINT(count))) } ?? windows + #"\System32"#
 }

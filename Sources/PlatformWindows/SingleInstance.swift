@@ -17,8 +17,12 @@ package final class SingleInstance: Sendable {
 
     /// Takes the name. SYSTEM and administrators can see who holds it; nobody else can do anything with it.
     package init(name: String) throws {
-        let descriptor = shim_win_ConvertStringSecurityDescriptorToSecurityDescriptor("D:P(A;;GA;;;SY)(A;;GA;;;BA)".wide)
-        guard let descriptor else { throw SystemError("security descriptor") }
+        let descriptor = shim_win_ConvertStringSecurityDescriptorToSecurityDescriptor(
+            "D:P(A;;GA;;;SY)(A;;GA;;;BA)".wide
+        )
+        guard let descriptor else {
+            throw SystemError("security descriptor")
+        }
         defer { _ = shim_win_LocalFree(descriptor) }
         var attributes = SECURITY_ATTRIBUTES()
         attributes.nLength = DWORD(MemoryLayout<SECURITY_ATTRIBUTES>.size)

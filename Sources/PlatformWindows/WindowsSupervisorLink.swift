@@ -41,7 +41,8 @@ final class WindowsSupervisorLink: SupervisorLink {
         let buffer = Buffer(count: message.count)
         buffer.bytes.copyBytes(from: message)
         do throws(SystemError) {
-            try poller.start("write", { [pipe] _ in withExtendedLifetime((buffer, pipe)) {} }) { overlapped in
+            let handler: CompletionPoller.Handler = { [pipe] _ in withExtendedLifetime((buffer, pipe)) {} }
+            try poller.start("write", handler) { overlapped in
                 shim_win_WriteFile(pipe.raw, buffer.bytes.baseAddress, DWORD(message.count), nil, overlapped)
             }
             return true

@@ -32,7 +32,12 @@ struct Failure: Error, CustomStringConvertible {
     let description: String
 }
 
-func expect(_ condition: Bool, _ what: @autoclosure () -> String = "", line: Int = #line, file: String = #fileID) throws {
+func expect(
+    _ condition: Bool,
+    _ what: @autoclosure () -> String = "",
+    line: Int = #line,
+    file: String = #fileID
+) throws {
     if !condition { throw Failure(description: "\(file):\(line) \(what())") }
 }
 

@@ -59,7 +59,10 @@ let filesChecks = [
         )
         try files.create(path)
         try expectEqual(fileErrorKind { () throws(FileError) in try files.create(path) }, .exists)
-        try expectEqual(fileErrorKind { () throws(FileError) in try files.makeDirectory(path, access: .owner) }, .exists)
+        try expectEqual(
+            fileErrorKind { () throws(FileError) in try files.makeDirectory(path, access: .owner) },
+            .exists
+        )
         try expect(files.exists(path) && !files.exists(path + "z"))
         try files.remove(path)
         try files.remove(path)

@@ -28,7 +28,10 @@ let scriptChecks = [
         let words = try unwrap(parsed(line))
         try expectEqual(
             Array(words[1...8]),
-            ["-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-OutputFormat", "Text", "-Command"]
+            [
+                "-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-OutputFormat", "Text",
+                "-Command",
+            ]
         )
         try expectEqual(words.count, 10)
         try expect(words[9].has(#"& 'C:\it''s a ‘‘folder’’\script.ps1'; "#), words[9])
