@@ -141,6 +141,33 @@ let httpChecks = [
             try expectEqual(found.count, 100)
         }
     },
+    Check("http: what exchanges and WebSockets held they give back") {
+        try TestServer.with { transport, server in
+            @LoopActor func use(_ count: Int) async throws {
+                for number in 0..<count {
+                    let body = HTTPRequest(.post, try server.http("/body"), body: [UInt8](repeating: 1, count: 100_000))
+                    try expectEqual(try await transport.send(body).body.count, 100_000)
+                    var slow = HTTPRequest(.get, try server.http("/slow"))
+                    slow.timeout = .milliseconds(5)
+                    try expectEqual(await transportError { try await transport.send(slow) }?.kind, .timeout)
+                    let url = try server.webSocket(number % 2 == 0 ? "/echo" : "/close/1000")
+                    let socket = try await transport.openWebSocket(url: url, headers: [], timeout: .seconds(10))
+                    if number % 2 == 0 { try socket.send(text: "x") }
+                    _ = try await socket.next()
+                    socket.close(code: 1000, reason: "")
+                }
+                // Closing takes up to 2 s.
+                await sleep(for: .milliseconds(2500))
+            }
+            try await use(20)
+            let (handles, memory) = (shim_win_GetProcessHandleCount(), shim_win_GetProcessMemoryInfo())
+            try await use(100)
+            let more = shim_win_GetProcessHandleCount() - handles
+            let grown = shim_win_GetProcessMemoryInfo() - memory
+            // 100 exchanges whose body was kept would be 10 MB, and 16 KiB each of their buffers 5 MB.
+            try expect(more < 30 && grown < 4 << 20, "\(more) more handles, \(grown) more bytes")
+        }
+    },
     Check("http: IPv6, and which names resolve") {
         try TestServer.with { transport, server in
             let port = try server.port("ipv6")

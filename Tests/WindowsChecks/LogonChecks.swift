@@ -128,6 +128,17 @@ let logonChecks = [
         }
         let own = try unwrap(try WindowsUsers().lookup(""))
         try expect(try S4ULogon().logon(own) == nil)
+        if isWine {
+            // It has a name and a number for the administrator, but logs nobody on.
+            let administrator = try unwrap(try WindowsUsers().lookup("Administrator"))
+            do {
+                _ = try S4ULogon().logon(administrator)
+                throw Failure(description: "somebody was logged on")
+            } catch let error as LogonError {
+                try expect(error.description.has("LsaLookupAuthenticationPackage"), error.description)
+                try expect(error.description.has("STATUS_UNSUCCESSFUL (0xC0000001)"), error.description)
+            }
+        }
         // The real calls, for a name that nobody has.
         let account = Account(identifier: user.identifier, domain: Account.computer, name: "no-such-user", kind: .user)
         do {

@@ -24,12 +24,8 @@ let usersChecks = [
         }
     },
     Check("users: Administrator") {
-        let user = try WindowsUsers().lookup("Administrator")
-        // Wine's only accounts are its user's.
-        try expect(user != nil || isWine)
-        if let user {
-            try expect(user.identifier.hasPrefix("S-1-5-21-") && user.identifier.hasSuffix("-500"), "\(user)")
-        }
+        let user = try unwrap(try WindowsUsers().lookup("Administrator"))
+        try expect(user.identifier.hasPrefix("S-1-5-21-") && user.identifier.hasSuffix("-500"), "\(user)")
     },
     Check("users: who is none: groups, the computer, unknown and impossible names") {
         for name in [

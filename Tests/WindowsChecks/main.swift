@@ -10,6 +10,7 @@ let checks: [Check] = [
     scriptChecks,
     processChecks,
     cryptoChecks,
+    addressChecks,
     machineChecks,
     usersChecks,
     securityChecks,
