@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tries a built Windows agent in Wine: the backend part by part (windows_checks), then the agent in a console and as a
 # service with a hub on this machine.
-#   test-windows.sh TARGET [WORD...]       HUB=: a tat_hub for this machine; built if not given
+#   test-windows.sh TARGET [EXECUTABLE [WORD...]]      HUB=: a tat_hub for this machine; built if not given
 # WORDs choose the end-to-end cases whose names have one of them, and leave the rest out.
 set -euo pipefail
 CROSS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,9 +9,10 @@ CROSS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$CROSS/lib/product.sh"
 
 require_target "${1:-}"
-shift
 OUTPUT=$(output_folder)
-[[ -f $OUTPUT/tat_agent.exe ]] || die "$OUTPUT/tat_agent.exe does not exist: run Cross/build-agent.sh $TARGET first."
+EXECUTABLE=$(realpath -m "${2:-$OUTPUT/tat_agent.exe}")
+shift $(($# > 2 ? 2 : $#))
+[[ -f $EXECUTABLE ]] || die "$EXECUTABLE does not exist: run Cross/build-agent.sh $TARGET first."
 ((EUID == 0)) || die 'Wine is kept in a root folder that only root can enter: run this as root.'
 
 host_hub() {
@@ -25,12 +26,11 @@ host_hub() {
 
 require_sdk
 require_wine_model
-if [[ ! -f $OUTPUT/windows_checks.exe || $PACKAGE/Tests/WindowsChecks -nt $OUTPUT/windows_checks.exe ]]; then
-    step "$TARGET: windows_checks" build_product windows_checks
-fi
+step "$TARGET: windows_checks" build_product windows_checks
 host_hub
 temporary_folder "$CACHE/lab"
-cp "$OUTPUT/tat_agent.exe" "$OUTPUT/windows_checks.exe" "$PACKAGE"/install/windows/*.bat "$TEMPORARY/"
+cp "$EXECUTABLE" "$TEMPORARY/tat_agent.exe"
+cp "$OUTPUT/windows_checks.exe" "$PACKAGE"/install/windows/*.bat "$TEMPORARY/"
 printf 'tat_agent.exe has %s bytes\n' "$(stat -c %s "$TEMPORARY/tat_agent.exe")"
 if (($# == 0)); then
     python3 "$PACKAGE/Tests/WindowsEndToEnd/checks.py" "$WINE_ROOT" "$TEMPORARY"

@@ -118,7 +118,7 @@ struct Supervisor {
         let logon = try self.logon()
         var isStarted = false
         defer { if !isStarted { logon?.close() } }
-        let (command, path) = try storeScript()
+        let (command, path) = try storeScript(isForOther: logon != nil)
         let file: Handle
         do throws(SystemError) {
             file = try Handle.make(
@@ -182,7 +182,7 @@ struct Supervisor {
     }
 
     /// Writes the script down for its user's eyes only.
-    private func storeScript() throws(StartFailure) -> (command: ScriptCommand, path: String) {
+    private func storeScript(isForOther: Bool) throws(StartFailure) -> (command: ScriptCommand, path: String) {
         let script: [UInt8]
         do throws(Base64Error) {
             script = try Base64.decode(record.command)
@@ -194,6 +194,10 @@ struct Supervisor {
         }
         let path = directory.scriptPath + command.fileExtension
         do throws(SystemError) {
+            if isForOther {
+                // cmd looks a script up in the folder that it is in.
+                try FileSecurity.directory(for: record.user.identifier, .read).apply(to: directory.path)
+            }
             let file = try Handle.make(
                 path,
                 access: FileAccess.write,
