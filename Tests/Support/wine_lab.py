@@ -42,6 +42,10 @@ class Wine:
             "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree=;mshtml=", "WINEPREFIX": self.inside + "/prefix",
         }  # fmt: skip
 
+        # What Wine keeps running in the background must not hold the output of the first program.
+        null = subprocess.DEVNULL
+        subprocess.run(self.command(["cmd", "/c", "exit"]), stdin=null, stdout=null, stderr=null, check=True, timeout=120)
+
     def _inner(self):
         limit = time.monotonic() + 20
         while time.monotonic() < limit:
