@@ -20,7 +20,7 @@ public final class WindowsLauncher: Launcher {
     }
 
     public func prepare() {
-        if spare == nil { spare = try? start(["supervise"]) }
+        if spare?.isOver ?? true { spare = try? start(["supervise"]) }
         spareEnd?.cancel()
         spareEnd = EventLoop.shared.schedule(after: Self.sparePatience) {
             self.spare?.close()

@@ -9,7 +9,7 @@ final class WindowsSupervisorLink: SupervisorLink {
     private let arrived = Wakeup()
     private let buffer = Buffer(count: 64)
     private var hasWholeOutput = false
-    private var isOver = false
+    private(set) var isOver = false
     /// Called when the supervisor has ended the connection.
     var whenOver: (() -> Void)?
 

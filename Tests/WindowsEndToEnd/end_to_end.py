@@ -67,12 +67,12 @@ class Lab:
             url = {"invoke_url": f"http://{self.hub.address}/", "ws_url": f"ws://{self.hub.address}/ws"}
             json.dump({"register": None, "url": url}, file)
 
-    def start(self, *options):
+    def start(self, options=("-n", "-c")):
         """Starts the agent and waits until it is connected."""
         log = open(os.path.join(self.wine.folder, "agent.log"), "a")
         program = self.wine.windows_path(self.agent_file)
         self.agent = subprocess.Popen(
-            self.wine.command([program, "-n", "-c", *options], {"TAT_AGENT_HOME": self.HOME}),
+            self.wine.command([program, *options], {"TAT_AGENT_HOME": self.HOME}),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
         wait_until(self.hub.connected, 30, "the agent does not connect")
@@ -354,6 +354,7 @@ def service_away(lab):
 def nothing_stays(lab):
     tasks = os.path.join(lab.home, "state", "tasks")
     wait_until(lambda: not os.listdir(tasks), 10, f"{os.listdir(tasks)} is left")
+    wait_until(lambda: not lab.supervisors(), 20, "a supervisor without a task stays")
 
 
 # MARK: The process
@@ -380,6 +381,37 @@ def forced_restart(lab):
     ended(record, "SUCCESS", 0)
     equal(output(record), "one\ntwo\n")
     wait_until(lab.hub.connected, 20, "the new agent does not connect")
+
+
+@case("a broken configuration is a warning")
+def broken_configuration(lab):
+    home = lab.wine.drive("broken")
+    os.makedirs(home)
+    with open(os.path.join(home, "config.dat"), "w") as file:
+        file.write('{"url": ')
+    before = lab.agents()
+    log = os.path.join(home, "said.txt")
+    with open(log, "w") as file:
+        # The mock's addresses, which nobody has here: without a configuration it would call the real ones.
+        environment = {"TAT_AGENT_HOME": "C:\\broken", "MOCK_ENABLE": "1"}
+        program = lab.wine.windows_path(lab.agent_file)
+        process = subprocess.Popen(
+            lab.wine.command([program, "-n", "-c"], environment), stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
+    wait_until(lambda: "WARN running without C:\\broken\\config.dat" in open(log).read(), 10, open(log).read())
+    for pid in set(lab.agents()) - set(before):
+        os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=20)
+
+
+@case("without options it runs in a console, and writes its log to the file")
+def console(lab):
+    lab.kill()
+    lab.start(options=())
+    ended(lab.hub.run("@echo hi"), "SUCCESS", 0)
+    with open(os.path.join(lab.home, "log", "tat_agent.log")) as file:
+        if "notify channel: connected" not in file.read():
+            raise AssertionError("the log says nothing")
 
 
 @case("wrong options are refused")
