@@ -2,6 +2,9 @@
 
 PACKAGE=${PACKAGE:-$(dirname "$CROSS")}
 
+# What the product calls of Windows, besides what the runtime does.
+WINDOWS_LIBRARIES='-ladvapi32 -lws2_32 -lbcrypt -lpsapi'
+
 output_folder() { printf '%s\n' "${CROSS_OUTPUT:-$PACKAGE/.build/cross}/$TARGET"; }
 
 build_product() { # product
@@ -25,8 +28,27 @@ build_product() { # product
         done
     fi
     for flag in ${STATIC_LIBRARIES:-}; do flags+=(-Xlinker "$flag"); done
+    if [[ $PLATFORM == windows ]]; then
+        LIBRARIES="$WINDOWS_LIBRARIES $LIBRARIES"
+        drop_other_objects "$scratch/$TRIPLE/release" "$1"
+    fi
+    # The manifest chooses the backend by it.
+    export TAT_TARGET_OS=$PLATFORM
     swift_build "$PACKAGE" "$(dirname "$BUNDLE")" "$scratch" "$1" "${flags[@]}"
     split_symbols "$(swift_product "$scratch" "$1")" "$output/$1$SUFFIX"
+}
+
+# The linker takes all objects that there are, and is to find those of this executable only: not another one's, nor those
+# of files that were since removed.
+drop_other_objects() { # folder of the build, product
+    local main object name
+    for main in "$1"/*.build/main.swift.o; do
+        [[ $main == "$1/$2.build/"* ]] || rm -f "${main%/*}"/*.o
+    done
+    for object in "$1"/*.build/*.o; do
+        name=${object##*/}
+        [[ $(find "$PACKAGE/Sources" "$PACKAGE/Tests" -name "${name%.o}" -print -quit) ]] || rm -f "$object"
+    done
 }
 
 # By what goes in, not by what comes out: the compiler's own hashes, which are stripped, differ from one build to the next.

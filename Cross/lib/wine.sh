@@ -31,6 +31,20 @@ start_wine() {
     in_wine_root wine wineboot --init
 }
 
+# A prefix that is whole and that nobody uses, for tests to take copies of.
+require_wine_model() {
+    require_wine
+    [[ -f $WINE_ROOT/root/model.whole ]] && return
+    rm -rf "$WINE_ROOT/root/model"
+    step 'Wine: a prefix to copy' make_wine_model
+    touch "$WINE_ROOT/root/model.whole"
+}
+
+# What registers itself in the background has done so when the server has ended.
+make_wine_model() {
+    in_wine_root env WINEPREFIX=/root/model sh -c 'wine wineboot --init && wineserver -w'
+}
+
 # Runs a command in the root, with /proc there only as long as it runs.
 in_wine_root() {
     unshare --mount --pid --fork sh -c 'mount -t proc proc "$0/proc" && exec timeout 600 chroot "$0" "$@"' \

@@ -1,6 +1,9 @@
-#if os(Linux)
-    import CShims
-    import PlatformLinux
+import CShims
 
-    exit(AgentProgram.main(CommandLine.arguments))
+#if os(Linux)
+    import PlatformLinux
+#elseif os(Windows)
+    import PlatformWindows
 #endif
+
+exit(AgentProgram.main(CommandLine.arguments))

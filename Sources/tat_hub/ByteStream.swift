@@ -39,7 +39,10 @@ final class ByteStream {
                 length = retrying { recv(socket.number, buffer.baseAddress, buffer.count, 0) }
                 initialized = max(0, length)
             }
-            if length > 0 { return bytes }
+            if length > 0 {
+                Sockets.acknowledge(socket)
+                return bytes
+            }
             guard length < 0, shim_errno() == EAGAIN, !isBroken else { return nil }
             watch?.change(to: watch?.interest.union(.read) ?? [])
             let left = deadline - .now

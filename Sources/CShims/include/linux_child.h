@@ -2,6 +2,8 @@
 #ifndef LINUX_CHILD_H
 #define LINUX_CHILD_H
 
+#if defined(__linux__)
+
 #include <sys/types.h>
 
 /// Where the way to the new program ended.
@@ -53,4 +55,5 @@ pid_t shim_fork(void);
 /// The environment of this process.
 char **shim_environment(void);
 
+#endif
 #endif

@@ -2,6 +2,8 @@
 #ifndef LINUX_CRYPTO_H
 #define LINUX_CRYPTO_H
 
+#if defined(__linux__)
+
 #include <stddef.h>
 
 // Result, name, parameters; as in <openssl/evp.h>, <openssl/hmac.h>, <openssl/sha.h>, <openssl/crypto.h>
@@ -51,4 +53,5 @@ extern const int shim_crypto_rsa_keygen_bits;
 /// Loads libcrypto: its functions, or NULL and in `error` why it cannot be loaded. To be called once.
 const struct shim_crypto *shim_crypto_load(const char **error);
 
+#endif
 #endif

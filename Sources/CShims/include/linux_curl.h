@@ -3,6 +3,8 @@
 #ifndef LINUX_CURL_H
 #define LINUX_CURL_H
 
+#if defined(__linux__)
+
 // Swift would warn of the options that newer versions replace; the older ones work in all versions.
 #define CURL_DISABLE_DEPRECATION
 #include <curl/curl.h>
@@ -62,4 +64,5 @@ CURLMcode shim_curl_multi_set_long(void *multi, CURLMoption option, long value);
 CURLMcode shim_curl_multi_set_socket(void *multi, curl_socket_callback function, void *context);
 CURLMcode shim_curl_multi_set_timer(void *multi, curl_multi_timer_callback function, void *context);
 
+#endif
 #endif

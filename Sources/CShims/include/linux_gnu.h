@@ -2,6 +2,8 @@
 #ifndef LINUX_GNU_H
 #define LINUX_GNU_H
 
+#if defined(__linux__)
+
 #include <sys/types.h>
 
 /// pipe2(2) with O_CLOEXEC.
@@ -10,9 +12,6 @@ int shim_pipe(int ends[2]);
 /// In a static executable: names of hosts are looked up in the files of /etc and by DNS only, whatever nsswitch.conf(5)
 /// says, for all else is in plug-ins made for another C library. Before the first lookup. 0, or -1 and errno.
 int shim_pin_name_services(void);
-
-/// The parts that are linked into a static executable, as `NAME VERSION, LICENCE` with semicolons between; else empty.
-const char *shim_linked_parts(void);
 
 /// The C library's version, such as "2.41".
 const char *shim_libc_version(void);
@@ -38,4 +37,5 @@ ssize_t shim_send_descriptor(int socket, const void *bytes, size_t count, int de
 /// Receives a message and the descriptor that came with it, close-on-exec; -1 in `descriptor` when none did.
 ssize_t shim_receive_descriptor(int socket, void *bytes, size_t capacity, int *descriptor);
 
+#endif
 #endif

@@ -2,6 +2,8 @@
 #ifndef LINUX_LIBC_H
 #define LINUX_LIBC_H
 
+#if defined(__linux__)
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -62,4 +64,5 @@ static inline void shim_raise_open_files(rlim_t count) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+#endif
 #endif

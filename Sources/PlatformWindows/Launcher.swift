@@ -1,0 +1,133 @@
+import Agent
+import CShims
+
+/// Starts supervisors, out of the agent's own job where it has one, and finds them again by their pipes.
+@LoopActor
+public final class WindowsLauncher: Launcher {
+    private let poller: CompletionPoller
+    private let executable: String
+    /// A supervisor without a task, which saves the next one the time that a process takes to start.
+    private var spare: WindowsSupervisorLink?
+    private var spareEnd: LoopTimer?
+    private var spareStart: LoopTimer?
+
+    public nonisolated var commandTypes: [String] { ScriptCommand.types }
+
+    /// - Parameter executable: the agent's; else the one that this process runs.
+    package init(poller: CompletionPoller, executable: String = InstalledPaths.currentExecutable) {
+        self.poller = poller
+        self.executable = executable
+    }
+
+    public func prepare() {
+        if spare?.isOver ?? true { spare = try? start(["supervise"]) }
+        spareEnd?.cancel()
+        spareEnd = EventLoop.shared.schedule(after: Self.sparePatience) {
+            self.spare?.close()
+            self.spare = nil
+        }
+    }
+
+    /// How long a spare supervisor without work is kept.
+    private static let sparePatience = Duration.seconds(10)
+    /// When the next one is started: not while the machine is busy with a task's start.
+    private static let spareDelay = Duration.milliseconds(200)
+
+    public func launch(directory: String, again: Bool) throws(LaunchError) -> any SupervisorLink {
+        spareStart?.cancel()
+        spareStart = EventLoop.shared.schedule(after: Self.spareDelay) { self.prepare() }
+        let path = Path.native(directory)
+        if !again, let link = spare {
+            spare = nil
+            if link.send(Array((path + "\n").utf8)) {
+                link.whenOver = { [weak self] in self?.prepare() }
+                return link
+            }
+        }
+        do throws(SystemError) {
+            let link = try start(["supervise", path])
+            link.whenOver = { [weak self] in self?.prepare() }
+            return link
+        } catch {
+            throw LaunchError("the task's supervisor could not be started: \(error)")
+        }
+    }
+
+    /// Starts the executable anew, with the other end of the link as its standard input.
+    private func start(_ arguments: [String]) throws(SystemError) -> WindowsSupervisorLink {
+        let name = Pipe.freshName()
+        let mine = try Pipe.listen(name, .both)
+        let theirs = try Pipe.connect(name)
+        let null = try Handle.open(
+            "NUL",
+            access: FileAccess.write,
+            share: DWORD(FILE_SHARE_READ | FILE_SHARE_WRITE),
+            disposition: DWORD(OPEN_EXISTING)
+        )
+        var child = Child(
+            program: executable,
+            commandLine: CommandLineText.joined(["tat_agent"] + arguments),
+            environment: Environment.current,
+            directory: SystemFolder.windows,
+            input: theirs,
+            output: null,
+            flags: DWORD(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP | CREATE_BREAKAWAY_FROM_JOB)
+        )
+        do throws(SystemError) {
+            _ = try child.spawn()
+        } catch {
+            // A job that lets nobody out, which a service is not in, but perhaps an agent that a person started.
+            guard error.code == ErrorCode.accessDenied else { throw error }
+            child.flags &= ~DWORD(CREATE_BREAKAWAY_FROM_JOB)
+            _ = try child.spawn()
+        }
+        return try WindowsSupervisorLink(pipe: mine, poller: poller)
+    }
+
+    public func adopt(directory: String) -> Adoption {
+        let claim = TaskDirectory(path: directory, files: WindowsFiles()).claimPath
+        do throws(SystemError) {
+            guard let name = try pipeName(in: claim) else { return fate(of: claim) }
+            do throws(SystemError) {
+                return .alive(try WindowsSupervisorLink(pipe: Pipe.connect(name), poller: poller))
+            } catch {
+                guard error.code == ErrorCode.fileNotFound else { throw error }
+                return fate(of: claim)
+            }
+        } catch {
+            if error.code == ErrorCode.fileNotFound || error.code == ErrorCode.pathNotFound { return .unclaimed }
+            return .unknown("\(error)")
+        }
+    }
+
+    /// `nil` when it is not there (yet), the claim being there.
+    private func pipeName(in claim: String) throws(SystemError) -> String? {
+        let file = try Handle.open(
+            claim,
+            access: FileAccess.read,
+            share: DWORD(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE),
+            disposition: DWORD(OPEN_EXISTING)
+        )
+        let name = String(decoding: try file.read(atMost: 256), as: UTF8.self)
+        return name.hasPrefix(Pipe.prefix) ? name : nil
+    }
+
+    /// What became of a supervisor that has claimed the task and does not listen: while it lives, nobody else can write to
+    /// its claim.
+    private func fate(of claim: String) -> Adoption {
+        do throws(SystemError) {
+            _ = try Handle.open(
+                claim,
+                access: FileAccess.write,
+                share: DWORD(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE),
+                disposition: DWORD(OPEN_EXISTING)
+            )
+            return .gone
+        } catch {
+            return .unknown("\(error)")
+        }
+    }
+
+    /// Nothing is left of a task whose supervisor is gone: the system ends what is in a job that nobody holds.
+    public nonisolated func endOrphans(of taskID: String) -> Int { 0 }
+}
