@@ -44,7 +44,6 @@ struct Nursery {
             return code
         case .supervisor(let request, let returns):
             setsid()
-            shim_default_signal(SIGCHLD)
             return supervise(request, returns: returns)
         }
     }

@@ -19,6 +19,8 @@ struct Supervisor {
         shim_ignore_signal(SIGPIPE)
         shim_ignore_signal(SIGHUP)
         shim_ignore_signal(SIGINT)
+        // The nursery ignores it, and so does a supervisor that outlived its last task: the script's end would go unseen.
+        shim_default_signal(SIGCHLD)
         let directory = TaskDirectory(path: path, files: PosixFiles())
         guard let record = directory.record() else { return 1 }
         do {

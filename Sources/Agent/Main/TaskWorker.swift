@@ -20,6 +20,7 @@ final class TaskWorker {
     private let slots: Gate
     private let ticket = Gate.Ticket()
     private let hasEnded: @LoopActor () -> Void
+    private let isWrittenDown: Bool
     private let log: Log
     private let reporter: TaskReporter
     private let outputUpload: OutputUpload
@@ -48,6 +49,7 @@ final class TaskWorker {
         hasEnded: @escaping @LoopActor () -> Void = {}
     ) {
         knownExit = end
+        isWrittenDown = end == nil
         self.hasEnded = hasEnded
         self.record = record
         self.directory = directory
@@ -82,6 +84,11 @@ final class TaskWorker {
 
     /// Lives the task to its end.
     func live() async -> End {
+        guard isWrittenDown else {
+            // No start is reported of what an agent that takes over would not know of: the service would wait for ever.
+            await report()
+            return .reported
+        }
         if exit == nil {
             let adoption = launcher.adopt(directory: directory.path)
             if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
