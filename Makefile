@@ -11,7 +11,8 @@ STATIC := $(SCRATCH)/release-static
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release-build lint format test fuzz torture crashpoints demo bench scale install sdk cross clean
+.PHONY: help deps build release-build lint format test fuzz torture crashpoints demo bench scale install sdk sdks cross release \
+    test-release test-static clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -25,8 +26,9 @@ build: deps ## Build tat_agent and tat_hub for debugging.
 release-build: deps ## Build optimised programs that need no Swift libraries where they run.
 	swift build -c release --static-swift-stdlib --scratch-path $(STATIC)
 
-lint: ## Check the format of all Swift files.
+lint: ## Check the format of all Swift files, and the shell scripts.
 	swift format lint --strict -r $(SOURCES)
+	shellcheck -x $$(git ls-files '*.sh') .ci/run
 
 format: ## Format all Swift files in place.
 	swift format -i -r $(SOURCES)
@@ -61,8 +63,21 @@ install: release-build ## Install the agent on this machine (as root or by sudo)
 sdk: ## Build the Swift SDK of TARGET (a file of Cross/targets), such as TARGET=linux-i686.
 	Cross/build-sdk.sh $(TARGET)
 
+sdks: ## Build the Swift SDKs of all targets.
+	Cross/build-sdk.sh all
+
 cross: ## Build the agent for TARGET, with its SDK.
 	Cross/build-agent.sh $(TARGET)
+
+release: ## Build the artifacts for all targets into release/. SIGNING_KEY=FILE signs SHA256SUMS.
+	Cross/release.sh
+
+test-release: ## Test the artifacts in release/ (in other distributions and Wine: as root), and what the builder refuses.
+	Cross/test-builder.sh
+	Cross/test-release.sh
+
+test-static: ## Run the end-to-end tests with the static Linux executables that `make release` built.
+	scripts/test-static.sh $(SCRATCH)
 
 clean: ## Remove everything that was built.
 	rm -rf .build

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the agent for every target and packs the artifacts into release/: update packages, the installer's archive,
 # SHA256SUMS, a list of parts (SPDX). The same sources, SDKs and SOURCE_DATE_EPOCH give the same bytes.
-#   release.sh [TARGET...]      TARGETs: linux-x86_64 linux-i686 unless given
+#   release.sh [TARGET...]      all targets unless given
 #   SIGNING_KEY=FILE            an Ed25519 key (PEM): SHA256SUMS.sig, the raw signature of SHA256SUMS, is made with it
 set -euo pipefail
 CROSS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -31,12 +31,14 @@ stage_installer() { # folder, targets...
 }
 
 TARGETS=("$@")
-((${#TARGETS[@]})) || TARGETS=(linux-x86_64 linux-i686)
+((${#TARGETS[@]})) || all_targets
 release_settings
 temporary_folder "$CACHE/release"
 STAGE=$TEMPORARY
 rm -f "$OUTPUT"/SHA256SUMS* "$OUTPUT"/tat_agent_*
 
+if [[ ${SIGNING_KEY:-} ]]; then check_key "$SIGNING_KEY"; fi
+"$CROSS/build-sdk.sh" "${TARGETS[@]}" >/dev/null
 for name in "${TARGETS[@]}"; do
     require_target "$name"
     require_sdk
@@ -45,8 +47,9 @@ for name in "${TARGETS[@]}"; do
     cp "$BUNDLE/$TARGET/parts" "$STAGE/$TARGET.parts"
 done
 if [[ " ${TARGETS[*]}" == *' linux-'* ]]; then step 'installer' stage_installer "$STAGE" "${TARGETS[@]}"; fi
+mapfile -t artifacts < <(find "$OUTPUT" -maxdepth 1 -name 'tat_agent_*.zip' -o -maxdepth 1 -name 'tat_agent_*.tar.gz' | sort)
 step 'list of parts' python3 "$CROSS/lib/sbom.py" "$VERSION" "$SOURCE_DATE_EPOCH" \
-    "$OUTPUT/tat_agent_$VERSION.spdx.json" "$STAGE"/*.parts -- "$OUTPUT"/tat_agent_*"$VERSION".{zip,tar.gz}
+    "$OUTPUT/tat_agent_$VERSION.spdx.json" "$STAGE"/*.parts -- "${artifacts[@]}"
 (cd "$OUTPUT" && sha256sum tat_agent_* >SHA256SUMS)
 if [[ ${SIGNING_KEY:-} ]]; then sign "$OUTPUT/SHA256SUMS" "$SIGNING_KEY"; fi
 cat "$OUTPUT/SHA256SUMS"

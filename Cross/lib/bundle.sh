@@ -71,6 +71,7 @@ write_resources() { # sdk folder, installed runtime
 # What the driver insists on: two files with the link line, and swiftrt.o also below the sysroot.
 write_linux_link_lines() { # sdk folder
     local folder=$1/resources/linux
+    # shellcheck disable=SC2086
     printf '%s\n' -Xlinker --start-group -lswift_Concurrency -lswiftCore -lswiftCommandLineSupport -Xlinker --end-group \
         $LIBRARIES -lstdc++ -ldl -lpthread -lm >"$folder/static-stdlib-args.lnk"
     { printf '%s\n' -static; cat "$folder/static-stdlib-args.lnk"; } >"$folder/static-executable-args.lnk"

@@ -22,6 +22,16 @@ lock_cache() { # name
     flock --nonblock "$LOCK" || { note "waiting for another build of $1"; flock "$LOCK"; }
 }
 
+# Runs a function of this shell that no other builder may run at the same time.
+exclusively() { # name, function, arguments...
+    local lock
+    mkdir -p "$CACHE/locks"
+    exec {lock}>"$CACHE/locks/$1"
+    flock "$lock"
+    "${@:2}"
+    exec {lock}>&-
+}
+
 # The first 16 digits of a hash over words and the names and contents of files.
 key_of() { # words... -- files...
     local words=() file
@@ -33,9 +43,14 @@ key_of() { # words... -- files...
     } | sha256sum | cut -c1-16
 }
 
+# MiB
+free_space() { # folder
+    df -Pm "$1" | awk 'NR == 2 { print $4 }'
+}
+
 need_space() { # MiB
     local free
     mkdir -p "$CACHE" || die "cannot write to $CACHE: point XDG_CACHE_HOME to a folder you can write to."
-    free=$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')
+    free=$(free_space "$CACHE")
     ((free >= $1)) || die "$CACHE has $free MiB free and this needs $1: free some, or point XDG_CACHE_HOME elsewhere."
 }

@@ -19,7 +19,9 @@ require_host() {
 swift_version() { swiftc --version 2>/dev/null | sed -n '1s/.*Swift version \([0-9.]*\).*/\1/p'; }
 
 # Installs what is missing of a list of packages.
-require_packages() { # list
+require_packages() { exclusively packages install_packages "$@"; } # list
+
+install_packages() {
     local package missing=()
     while read -r package; do
         dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
@@ -33,7 +35,9 @@ require_packages() { # list
 }
 
 # CMake 3.29 or newer and Ninja: the machine's, else PyPI's in a folder of their own. Sets CMAKE and NINJA.
-require_cmake() {
+require_cmake() { exclusively cmake find_cmake; }
+
+find_cmake() {
     CMAKE=$(command -v cmake || true)
     NINJA=$(command -v ninja || true)
     if [[ $CMAKE && $NINJA ]] &&

@@ -47,8 +47,10 @@ END
     printf '%s\n' "$root/apt.conf"
 }
 
-# Fetches the lists of the suite, at most once in a run.
-mirror_update() { # suite, architecture
+# Fetches the lists of the suite.
+mirror_update() { exclusively "apt-$1-$2" update_lists "$@"; } # suite, architecture
+
+update_lists() { # suite, architecture
     local configuration
     configuration=$(mirror_configuration "$1" "$2")
     timeout 300 apt-get -c "$configuration" -qq update
@@ -57,7 +59,9 @@ mirror_update() { # suite, architecture
 }
 
 # Downloads binary packages, checked against the signed lists, into a folder.
-mirror_packages() { # suite, architecture, folder, packages...
+mirror_packages() { exclusively "apt-$1-$2" download_packages "$@"; } # suite, architecture, folder, packages...
+
+download_packages() {
     local configuration folder=$3
     configuration=$(mirror_configuration "$1" "$2")
     shift 3
@@ -66,7 +70,9 @@ mirror_packages() { # suite, architecture, folder, packages...
 }
 
 # Downloads the upstream tarball of a source package into a folder.
-mirror_source() { # suite, folder, source package
+mirror_source() { exclusively "apt-$1-amd64" download_source "$@"; } # suite, folder, source package
+
+download_source() {
     local configuration
     configuration=$(mirror_configuration "$1" amd64)
     mkdir -p "$2"

@@ -16,7 +16,17 @@ build_product() { # product
         flags+=(-Xswiftc -file-prefix-map -Xswiftc "$flag" -Xcc "-ffile-prefix-map=$flag")
     done
     flags+=(-Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs)
-    [[ $PLATFORM == linux ]] && flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
+    # The agent waits most of the time: less code in memory is worth more than faster code.
+    flags+=(-Xswiftc -Osize)
+    flags+=(-Xcc "-DTAT_PARTS=\"$(python3 "$CROSS/lib/sbom.py" --linked "$BUNDLE/$TARGET/parts")\"")
+    if [[ $PLATFORM == linux ]]; then
+        flags+=(-Xcc -DTAT_STATIC_LIBRARIES -Xlinker "--build-id=0x$(build_id)")
+        # The start files of static executables would read all unwind tables, 1 MB, at each start, to register what the
+        # program headers tell as well.
+        for flag in register_frame_info register_frame_info_bases; do
+            flags+=(-Xlinker "--defsym=__$flag=0" -Xlinker "--defsym=__de$flag=0")
+        done
+    fi
     for flag in ${STATIC_LIBRARIES:-}; do flags+=(-Xlinker "$flag"); done
     if [[ $PLATFORM == windows ]]; then
         LIBRARIES="$WINDOWS_LIBRARIES $LIBRARIES"
@@ -47,12 +57,12 @@ build_id() {
         sha256sum | cut -c1-40
 }
 
-# The symbols go to a file beside the executable, which names it.
+# The symbols go to a file beside the executable. They belong together by the build id; a link would have a checksum of
+# the symbols in it, which name temporary files of the compiler.
 split_symbols() { # built executable, destination
     local objcopy=$TOOLCHAIN/bin/llvm-objcopy
     "$objcopy" --only-keep-debug "$1" "$2.debug"
     "$objcopy" --strip-all --remove-section=.comment --remove-section=.swift_modhash "$1" "$2.new"
-    (cd "$(dirname "$2")" && "$objcopy" --add-gnu-debuglink="$(basename "$2").debug" "$(basename "$2").new")
     mv "$2.new" "$2"
     ls -l "$2"
 }

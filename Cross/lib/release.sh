@@ -37,12 +37,17 @@ tar_of() { # folder, archive
 
 # The scripts of a platform that go beside the executable.
 copy_scripts() { # platform, folder
+    [[ -d $PACKAGE/install/$1 ]] || return 0
     find "$PACKAGE/install/$1" -maxdepth 1 -type f -exec cp {} "$2/" \;
 }
 
+check_key() { # key
+    [[ -r $1 ]] || die "SIGNING_KEY=$1 cannot be read: make one by 'openssl genpkey -algorithm ed25519 -out FILE'."
+    openssl pkey -in "$1" -noout -text 2>/dev/null | grep -i ed25519 >/dev/null ||
+        die "SIGNING_KEY=$1 is no Ed25519 key: make one by 'openssl genpkey -algorithm ed25519 -out FILE'."
+}
+
 sign() { # file, key
-    [[ -r $2 ]] || die "SIGNING_KEY=$2 cannot be read: make one by 'openssl genpkey -algorithm ed25519 -out FILE'."
-    openssl pkey -in "$2" -noout -text 2>/dev/null | grep -qi ed25519 || die "SIGNING_KEY=$2 is no Ed25519 key."
     openssl pkeyutl -sign -rawin -inkey "$2" -in "$1" -out "$1.sig.new"
     openssl pkeyutl -verify -rawin -inkey "$2" -in "$1" -sigfile "$1.sig.new" >/dev/null
     mv "$1.sig.new" "$1.sig"

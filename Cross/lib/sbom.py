@@ -2,6 +2,7 @@
 """Writes a list of what is in the artifacts, as SPDX 2.3 JSON.
 
     sbom.py VERSION TIME OUTPUT PARTS... -- ARTIFACTS...
+    sbom.py --linked PARTS      prints what is linked into an executable in one line: NAME VERSION, LICENCE; ...
 
 TIME is in seconds since 1970. PARTS are files named TARGET.parts with a line `name version sha256` for each part.
 """
@@ -9,17 +10,18 @@ TIME is in seconds since 1970. PARTS are files named TARGET.parts with a line `n
 import hashlib
 import json
 import pathlib
+import re
 import sys
 import time
 
 # What ends up in an executable, by the name in the list of parts; other parts only help to build.
 LICENCES = {
-    "swift-runtime": ("Apache-2.0 WITH Swift-exception", "Swift's standard library and Concurrency"),
-    "openssl": ("Apache-2.0", "OpenSSL: libcrypto, libssl"),
+    "swift-runtime": ("Apache-2.0 WITH Swift-exception", "Swift runtime"),
+    "openssl": ("Apache-2.0", "OpenSSL"),
     "curl": ("curl", "libcurl"),
-    "libc6-dev": ("LGPL-2.1-or-later", "the GNU C library"),
+    "libc6-dev": ("LGPL-2.1-or-later", "GNU C library"),
     "libstdc++-14-dev": ("GPL-3.0-or-later WITH GCC-exception-3.1", "libstdc++"),
-    "libgcc-14-dev": ("GPL-3.0-or-later WITH GCC-exception-3.1", "libgcc, libatomic"),
+    "libgcc-14-dev": ("GPL-3.0-or-later WITH GCC-exception-3.1", "libgcc and libatomic"),
     "mingw-w64-i686-dev": ("ZPL-2.1", "MinGW-w64's runtime"),
     "mingw-w64-x86-64-dev": ("ZPL-2.1", "MinGW-w64's runtime"),
     "gcc-mingw-w64-i686-win32": ("GPL-3.0-or-later WITH GCC-exception-3.1", "libgcc"),
@@ -27,6 +29,23 @@ LICENCES = {
     "g++-mingw-w64-i686-win32": ("GPL-3.0-or-later WITH GCC-exception-3.1", "libstdc++"),
     "g++-mingw-w64-x86-64-win32": ("GPL-3.0-or-later WITH GCC-exception-3.1", "libstdc++"),
 }
+
+
+def number(version: str) -> str:
+    """The version in the name of a tarball; any other as it is."""
+    found = re.search(r"_(\d+(\.\d+)+)\.orig\.tar", version)
+    return found[1] if found else version
+
+
+def linked(parts: pathlib.Path) -> str:
+    """The line that the executable prints for `--version --verbose`."""
+    found = []
+    for line in parts.read_text().splitlines():
+        name, version, _ = line.split()
+        if name in LICENCES:
+            licence, title = LICENCES[name]
+            found.append(f"{title} {number(version)}, {licence}")
+    return ";".join(found)
 
 
 def identifier(text: str) -> str:
@@ -51,6 +70,9 @@ def package(name: str, version: str, licence: str, summary: str, checksum: str =
 
 
 def main(arguments: list[str]) -> None:
+    if arguments[0] == "--linked":
+        print(linked(pathlib.Path(arguments[1])))
+        return
     version, seconds, output = arguments[:3]
     rest = arguments[3:]
     split = rest.index("--")
@@ -72,6 +94,7 @@ def main(arguments: list[str]) -> None:
             name, part_version, checksum = line.split()
             if name not in LICENCES:
                 continue
+            part_version = number(part_version)
             part = package(name, part_version, *LICENCES[name], checksum)
             # One name and version of two architectures are two packages.
             part["SPDXID"] = identifier(f"{path.stem}-{name}-{part_version}")

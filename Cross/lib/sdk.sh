@@ -1,27 +1,34 @@
 # The SDK of a target: out of the cache, or built.
 
 # What an SDK is made by, and what only serves that.
-SDK_PARTS=(mirror swift_source sysroot third_party openssl curl runtime bundle swift_build smoke)
-for part in log cache host wine "${SDK_PARTS[@]}"; do
+SDK_PARTS=(mirror.sh swift_source.sh sysroot.sh third_party.sh openssl.sh curl.sh runtime.sh bundle.sh swift_build.sh
+    smoke.sh)
+for part in log.sh cache.sh host.sh wine.sh "${SDK_PARTS[@]}"; do
     # shellcheck source=/dev/null
-    . "$CROSS/lib/$part.sh"
+    . "$CROSS/lib/$part"
 done
+
+# Sets TARGETS to the names of all.
+all_targets() {
+    mapfile -t TARGETS < <(cd "$CROSS/targets" && printf '%s\n' *.sh | sed 's/\.sh$//')
+}
 
 # Reads the target's file.
 require_target() { # name
     TARGET=$1
     [[ $TARGET && -f $CROSS/targets/$TARGET.sh ]] ||
         die "say which target: one of $(cd "$CROSS/targets" && printf '%s ' *.sh | sed 's/\.sh//g')"
-    SWIFT_C_FLAGS= IMPORT_FLAGS= CXX_FLAGS= C_FLAGS= LIBRARIES= RUN=
+    SWIFT_C_FLAGS='' IMPORT_FLAGS='' CXX_FLAGS='' C_FLAGS='' LIBRARIES='' RUN=''
     # shellcheck source=/dev/null
     . "$CROSS/targets/$TARGET.sh"
 }
 
 # What decides whether a cached SDK is the one that this recipe would build.
 sdk_key() {
-    key_of "$COMPILER" "$TOOLCHAIN" "${SWIFT_SOURCE:-}" -- \
-        "$CROSS/targets/$TARGET.sh" "$CROSS"/lib/{sdk.sh,edit_runtime.py} $(printf "$CROSS/lib/%s.sh " "${SDK_PARTS[@]}") \
-        $(find "$CROSS/smoke" "$CROSS/windows" -type f | sort)
+    local files
+    mapfile -t files < <(find "$CROSS/smoke" "$CROSS/windows" -type f | sort)
+    files+=("$CROSS/targets/$TARGET.sh" "$CROSS"/lib/{sdk.sh,edit_runtime.py} "${SDK_PARTS[@]/#/$CROSS/lib/}")
+    key_of "$COMPILER" "$TOOLCHAIN" "${SWIFT_SOURCE:-}" -- "${files[@]}"
 }
 
 # Sets BUNDLE to the folder of the target's SDK bundle, built first if it has to be.

@@ -6,7 +6,9 @@ SWIFT_SOURCE_SUITE=unstable
 SWIFT_SOURCE_PACKAGE=swiftlang
 
 # Sets SWIFT_TREE to the edited sources and SWIFT_ORIGIN to a line that says where they are from.
-require_swift_source() {
+require_swift_source() { exclusively source-swift find_swift_source; }
+
+find_swift_source() {
     local origin key
     case ${SWIFT_SOURCE:-} in
     '') origin=$(distribution_tarball) ;;

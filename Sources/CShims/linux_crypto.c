@@ -1,11 +1,17 @@
 #if defined(__linux__)
+// SHA1_Init and its like.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "linux_crypto.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
+#include <openssl/sha.h>
 
+const size_t shim_crypto_sha1_context = sizeof(SHA_CTX);
+const size_t shim_crypto_sha1_size = SHA_DIGEST_LENGTH;
 const int shim_crypto_rsa = EVP_PKEY_RSA;
 const int shim_crypto_rsa_keygen_bits = EVP_PKEY_CTRL_RSA_KEYGEN_BITS;
 

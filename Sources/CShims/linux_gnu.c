@@ -3,13 +3,34 @@
 #include "linux_gnu.h"
 
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <malloc.h>
+#include <nss.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#if defined(TAT_STATIC_LIBRARIES)
+int shim_pin_name_services(void) {
+    static const char *const files_only[] = {"passwd", "group", "initgroups", "services", "protocols", "networks"};
+    for (size_t i = 0; i < sizeof files_only / sizeof *files_only; i++)
+        if (__nss_configure_lookup(files_only[i], "files") != 0) return -1;
+    return __nss_configure_lookup("hosts", "files dns");
+}
+#else
+int shim_pin_name_services(void) { return 0; }
+#endif
+
+#if defined(TAT_PARTS)
+const char *shim_linked_parts(void) { return TAT_PARTS; }
+#else
+const char *shim_linked_parts(void) { return ""; }
+#endif
+
+const char *shim_libc_version(void) { return gnu_get_libc_version(); }
 
 int shim_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 

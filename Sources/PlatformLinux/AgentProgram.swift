@@ -14,8 +14,9 @@ public enum AgentProgram {
             return Supervisor.run(directory: directory, link: LinuxLauncher.inheritedSocket())
         case .supervise(nil):
             return Nursery.run()
-        case .version:
+        case .version(let verbose):
             print("tat_agent \(agentVersion)")
+            if verbose { print(Parts.describe(), terminator: "") }
             return 0
         case .help:
             print(Arguments.usage)

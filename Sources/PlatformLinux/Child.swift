@@ -44,8 +44,8 @@ struct Child {
     var identity: Identity?
     var directory: String?
     var fallbackDirectory: String?
-    /// Where it starts, if that can be.
-    var cgroup: TaskCgroup?
+    /// The directory of the cgroup where it starts, if that can be.
+    var cgroup: FileDescriptor?
     /// The soft limit of open descriptors; `nil`: this process'.
     var descriptorLimit: Int?
 
@@ -76,7 +76,7 @@ struct Child {
                                 child.group_count = groups.count
                                 child.directory = directory
                                 child.fallback = fallback
-                                child.cgroup = cgroup?.descriptor.number ?? -1
+                                child.cgroup = cgroup?.number ?? -1
                                 child.descriptor_limit = descriptorLimit ?? -1
                                 return shim_spawn(&child, &failure)
                             }

@@ -5,20 +5,33 @@ import CShims
 public struct OpenSSLCrypto: Crypto {
     public init() {}
 
+    /// The library's name, version and licence, or why there is none.
+    static func library() -> String {
+        do {
+            let version = try CryptoLibrary.shared().functions.OpenSSL_version(0)
+            let text = version.map { String(cString: $0) } ?? "OpenSSL"
+            return text + (text.hasPrefix("OpenSSL 1.") ? ", OpenSSL" : ", Apache-2.0")
+        } catch {
+            return "OpenSSL's libcrypto: not found (\(error))"
+        }
+    }
+
     public func sha1(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8] {
-        let library = try CryptoLibrary.shared()
-        return try library.digest { digest, size in
-            bytes.withUnsafeBytes { bytes in
-                library.functions.EVP_Digest(
-                    bytes.baseAddress,
-                    bytes.count,
-                    digest,
-                    &size,
-                    library.functions.EVP_sha1(),
-                    nil
-                ) == 1
+        // The functions below EVP: the notify channel needs a digest, and EVP sets up all of libcrypto for it, 1 MB.
+        let functions = try CryptoLibrary.shared().functions
+        var isDone = false
+        let digest = withUnsafeTemporaryAllocation(byteCount: shim_crypto_sha1_context, alignment: 16) { context in
+            [UInt8](unsafeUninitializedCapacity: shim_crypto_sha1_size) { buffer, count in
+                isDone =
+                    functions.SHA1_Init(context.baseAddress) == 1
+                    && bytes.withUnsafeBytes {
+                        functions.SHA1_Update(context.baseAddress, $0.baseAddress, $0.count) == 1
+                    } && functions.SHA1_Final(buffer.baseAddress, context.baseAddress) == 1
+                count = isDone ? shim_crypto_sha1_size : 0
             }
         }
+        guard isDone else { throw CryptoError("SHA-1 failed") }
+        return digest
     }
 
     public func hmacSHA1(key: [UInt8], _ bytes: [UInt8]) throws(CryptoError) -> [UInt8] {

@@ -17,6 +17,9 @@ struct CurlLibrary: @unchecked Sendable {
         guard let table = shim_curl_load(&reason) else {
             return .failure(TransportError(.other, reason.map { String(cString: $0) } ?? "libcurl cannot be loaded"))
         }
+        guard shim_pin_name_services() == 0 else {
+            return .failure(TransportError(.other, SystemError("__nss_configure_lookup").description))
+        }
         let library = CurlLibrary(functions: table.pointee)
         let code = library.functions.global_init(Int(CURL_GLOBAL_ALL))
         guard code == CURLE_OK else {

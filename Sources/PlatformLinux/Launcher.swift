@@ -70,6 +70,8 @@ public final class LinuxLauncher: Launcher {
     }
 
     private func startNursery() throws -> FileDescriptor {
+        // Not in the nursery: what it has of memory its supervisors have, too.
+        TaskCgroup.sweep()
         let (mine, theirs) = try FileDescriptor.socketPair(SOCK_SEQPACKET, isNonBlocking: false)
         try start(["supervise"], socket: theirs)
         return mine

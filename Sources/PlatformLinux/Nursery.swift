@@ -37,7 +37,6 @@ struct Nursery {
         shim_ignore_signal(SIGCHLD)
         shim_ignore_signal(SIGINT)
         Supervisor.warmUp()
-        TaskCgroup.sweep()
         crashPoints(in: "nursery")
         crashPoint("ready")
         switch serve() {

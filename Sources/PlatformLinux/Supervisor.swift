@@ -169,7 +169,7 @@ struct Supervisor {
             identity: identity,
             directory: wanted.isEmpty ? home : wanted.hasPrefix("/") ? wanted : home + "/" + wanted,
             fallbackDirectory: wanted.isEmpty ? "/" : nil,
-            cgroup: cgroup
+            cgroup: cgroup?.directory
         )
         do throws(Child.Failure) {
             return try child.spawn()

@@ -9,9 +9,6 @@ struct TaskCgroup {
     private static let prefix = "tat-task-"
 
     private let path: String
-    /// The directory, for clone3(2).
-    let descriptor: FileDescriptor
-
     /// Makes one for the task with this directory's name; `nil` where that cannot be, or another task has the name.
     init?(task: String, below parent: String? = parent) {
         guard let parent else { return nil }
@@ -21,14 +18,14 @@ struct TaskCgroup {
             guard rmdir(path) == 0, mkdir(path, 0o755) == 0 else { return nil }
         }
         // Without this, as of a kernel before 5.14, it would be of no use.
-        guard access(path + "/cgroup.kill", W_OK) == 0,
-            let descriptor = try? FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
-        else {
+        guard access(path + "/cgroup.kill", W_OK) == 0 else {
             rmdir(path)
             return nil
         }
-        self.descriptor = descriptor
     }
+
+    /// Its directory, for a child to start in.
+    var directory: FileDescriptor? { try? .open(path, O_RDONLY | O_DIRECTORY) }
 
     /// Ends all that is in it.
     func killAll() { Self.killAll(in: path) }

@@ -12,8 +12,12 @@ public enum AgentProgram {
         switch Arguments(words) {
         case .supervise(let directory):
             return Supervisor.run(directory: directory)
-        case .version:
+        case .version(let verbose):
             print("tat_agent \(agentVersion)")
+            if verbose {
+                print("linked in:")
+                for part in String(cString: shim_win_linked_parts()).split(separator: ";") { print("  \(part)") }
+            }
             return 0
         case .help:
             print(Arguments.usage)

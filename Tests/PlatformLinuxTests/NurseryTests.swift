@@ -94,10 +94,10 @@ import Testing
         for pid in pids {
             #expect(getsid(pid) == pid)
             #expect(processStatus(pid, "PPid") == "\(nursery.process.pid)")
-            // Null thrice, the signals, the pipe, the output, the link, the claim, null for what is too much, the way back
-            // to the nursery, the cgroup.
+            // Null thrice, the signals, the pipe, the output, the link, the claim, null for what is too much, and the way
+            // back to the nursery.
             let open = try PosixFiles().list("/proc/\(pid)/fd").map { Int($0) ?? -1 }
-            #expect(open.count <= 11, "\(open)")
+            #expect(open.count <= 10, "\(open)")
         }
         // The nursery's end is not kept by its supervisors: with the agent's gone, its socket is free.
         nursery.process.destroy()

@@ -1,5 +1,5 @@
 # What install.sh and uninstall.sh have in common; to be sourced.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=sh disable=SC2034
 
 # DESTDIR puts everything below another root, and leaves the services of this machine alone.
 root=${DESTDIR:-}
@@ -23,10 +23,17 @@ has_systemd() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
 # Ends the agent that runs without systemd, if there is one. Its tasks go on.
 stop_daemon() {
-    local pid
     pid=$(cat "$pid_file" 2>/dev/null) || return 0
     # The number may belong to another program by now.
     case $(readlink "/proc/$pid/exe") in "$home"/tat_agent*) ;; *) return 0 ;; esac
     kill "$pid" 2>/dev/null || return 0
-    timeout 10 tail -f --pid="$pid" /dev/null || kill -KILL "$pid" 2>/dev/null || true
+    seconds=0
+    while kill -0 "$pid" 2>/dev/null; do
+        if [ "$seconds" -ge 10 ]; then
+            kill -KILL "$pid" 2>/dev/null || true
+            return 0
+        fi
+        sleep 1
+        seconds=$((seconds + 1))
+    done
 }

@@ -1,14 +1,14 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Stops and removes the agent. Tasks that run go on to their end, but nobody reports it.
 #
 #   uninstall.sh           keep the configuration, the log and the records of tasks
 #   uninstall.sh --purge   remove these, too
 #
 # With DESTDIR set everything is removed below that directory and nothing is stopped.
-set -euo pipefail
+set -eu
 
 # shellcheck source=common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$(dirname "$0")/common.sh"
 
 case ${1:-} in
     "" | --purge) ;;

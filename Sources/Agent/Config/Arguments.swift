@@ -2,7 +2,8 @@
 public enum Arguments: Equatable, Sendable {
     /// The agent itself; `detach`: as a daemon where the system has such a thing.
     case run(consoleLog: Bool, detach: Bool)
-    case version
+    /// The version; `verbose`: and the parts that the program is made of.
+    case version(verbose: Bool)
     case help
     case register(region: String, code: String, value: String)
     /// Own one task, or, without a directory, make supervisors on demand; what the agent starts itself.
@@ -35,7 +36,8 @@ public enum Arguments: Equatable, Sendable {
         }
         for argument in arguments {
             switch argument {
-            case "-V", "--version": return .version
+            case "-V", "--version": return .version(verbose: arguments.contains("--verbose"))
+            case "--verbose" where arguments.contains("-V") || arguments.contains("--version"): continue
             case "-h", "--help": return .help
             case "-c", "--console-log": consoleLog = true
             case "-n", "--no-daemon": detach = false
@@ -53,7 +55,7 @@ public enum Arguments: Equatable, Sendable {
 
           -c, --console-log   write the log to the terminal instead of the file
           -n, --no-daemon     stay in the foreground
-          -V, --version       print the version and end
+          -V, --version       print the version and end; --verbose: the parts and their licences, too
           -h, --help          print this and end
 
         register makes this machine known to the service, with the values that its console gives.

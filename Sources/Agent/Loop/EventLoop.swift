@@ -65,10 +65,14 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// proved; the standard library's `MainActor.assumeIsolated` is made the same way.
     public func assumeIsolated<T>(_ body: @LoopActor () throws -> T) rethrows -> T {
         checkIsolated()
+        // The check that `body` does not escape has the length of the file's path in it, which would make the program
+        // depend on where it is built.
+        #sourceLocation(file:"assumeIsolated",line:1)
         return try withoutActuallyEscaping(body) { body in
             try unsafeBitCast(body, to: (() throws -> T).self)()
         }
     }
+    #sourceLocation()
 
     /// Calls `action` on the loop after `delay`, unless the returned timer is cancelled before.
     @LoopActor

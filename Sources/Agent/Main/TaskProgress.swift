@@ -47,6 +47,8 @@ struct TaskProgress: Equatable, Sendable {
         case .startSettled:
             start = .settled
         case .chunkPlanned(let chunk):
+            // Only then is another one planned; that it was settled need not have found room on the disk.
+            if let pending, pending.index + 1 == chunk.index { note(.chunkSettled(index: pending.index)) }
             guard chunk.index == nextIndex, chunk.offset == nextOffset else { return }
             guard chunk.length > 0, chunk.length <= Chunker.chunkSize else { return }
             pending = chunk

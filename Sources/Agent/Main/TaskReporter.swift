@@ -76,7 +76,10 @@ final class TaskReporter {
             switch decision {
             case .upload(let length):
                 let chunk = TaskProgress.Chunk(index: progress.nextIndex, offset: progress.nextOffset, length: length)
-                note(.chunkPlanned(chunk))
+                guard plan(chunk, isLasting: total != nil) else {
+                    dueTime = .now + Chunker.delay
+                    return
+                }
                 dueTime = nil
             case .wait:
                 if stored.isEmpty {
@@ -186,6 +189,21 @@ final class TaskReporter {
                 return .undelivered
             }
         }
+    }
+
+    /// Notes that a chunk is about to be sent; `false` when it must not be: without the note, a later agent might send
+    /// other bytes under its index.
+    ///
+    /// - Parameter isLasting: whether any agent would come to the same chunk, as it is once all output is there.
+    private func plan(_ chunk: TaskProgress.Chunk, isLasting: Bool) -> Bool {
+        do throws(FileError) {
+            try directory.note(.chunkPlanned(chunk))
+        } catch {
+            log.error("task \(id): its progress cannot be noted: \(error)")
+            guard isLasting else { return false }
+        }
+        progress.note(.chunkPlanned(chunk))
+        return true
     }
 
     /// Notes an entry on disk, too. When the disk takes no more, the entry holds for this agent at least.

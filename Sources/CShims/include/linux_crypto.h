@@ -6,11 +6,13 @@
 
 #include <stddef.h>
 
-// Result, name, parameters; as in <openssl/evp.h>, <openssl/hmac.h> and <openssl/err.h>.
+// Result, name, parameters; as in <openssl/evp.h>, <openssl/hmac.h>, <openssl/sha.h>, <openssl/crypto.h>
+// and <openssl/err.h>.
 #define SHIM_CRYPTO_FUNCTIONS(X) \
+    X(int, SHA1_Init, (void *context)) \
+    X(int, SHA1_Update, (void *context, const void *bytes, size_t count)) \
+    X(int, SHA1_Final, (unsigned char *digest, void *context)) \
     X(const void *, EVP_sha1, (void)) \
-    X(int, EVP_Digest, \
-      (const void *bytes, size_t count, unsigned char *digest, unsigned int *size, const void *type, void *engine)) \
     X(unsigned char *, HMAC, \
       (const void *type, const void *key, int key_count, const unsigned char *bytes, size_t count, \
        unsigned char *digest, unsigned int *size)) \
@@ -27,6 +29,7 @@
     X(int, i2d_PrivateKey, (const void *key, unsigned char **output)) \
     X(int, i2d_PublicKey, (const void *key, unsigned char **output)) \
     X(void *, d2i_PrivateKey, (int type, void **key, const unsigned char **input, long count)) \
+    X(const char *, OpenSSL_version, (int what)) \
     X(unsigned long, ERR_get_error, (void)) \
     X(void, ERR_clear_error, (void)) \
     X(void, ERR_error_string_n, (unsigned long error, char *text, size_t size))
@@ -38,6 +41,10 @@ struct shim_crypto {
 #undef X
 };
 
+/// The size of a SHA_CTX, in bytes.
+extern const size_t shim_crypto_sha1_context;
+/// The size of a SHA-1 digest, in bytes.
+extern const size_t shim_crypto_sha1_size;
 /// EVP_PKEY_RSA.
 extern const int shim_crypto_rsa;
 /// EVP_PKEY_CTRL_RSA_KEYGEN_BITS.

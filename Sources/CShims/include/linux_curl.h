@@ -12,6 +12,7 @@
 // Result, name without `curl_`, parameters.
 #define SHIM_CURL_FUNCTIONS(X) \
     X(CURLcode, global_init, (long flags)) \
+    X(char *, version, (void)) \
     X(void *, easy_init, (void)) \
     X(void, easy_cleanup, (void *easy)) \
     X(const char *, easy_strerror, (CURLcode code)) \

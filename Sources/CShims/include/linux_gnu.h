@@ -9,6 +9,16 @@
 /// pipe2(2) with O_CLOEXEC.
 int shim_pipe(int ends[2]);
 
+/// In a static executable: names of hosts are looked up in the files of /etc and by DNS only, whatever nsswitch.conf(5)
+/// says, for all else is in plug-ins made for another C library. Before the first lookup. 0, or -1 and errno.
+int shim_pin_name_services(void);
+
+/// The parts that are linked into a static executable, as `NAME VERSION, LICENCE` with semicolons between; else empty.
+const char *shim_linked_parts(void);
+
+/// The C library's version, such as "2.41".
+const char *shim_libc_version(void);
+
 /// splice(2) of up to `count` bytes at the current offsets, without blocking on the pipe. -1 and errno as there.
 ssize_t shim_splice(int from, int to, size_t count);
 

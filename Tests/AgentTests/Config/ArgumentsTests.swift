@@ -17,8 +17,12 @@ import Testing
 
     @Test func versionAndHelp() {
         for arguments in [["-V"], ["--version"], ["-c", "-V"], ["-V", "nonsense"]] {
-            #expect(Arguments(arguments) == .version)
+            #expect(Arguments(arguments) == .version(verbose: false))
         }
+        for arguments in [["-V", "--verbose"], ["--verbose", "--version"], ["--version", "--verbose", "-c"]] {
+            #expect(Arguments(arguments) == .version(verbose: true))
+        }
+        expectInvalid(["--verbose"])
         for arguments in [["-h"], ["--help"], ["-n", "--help"]] { #expect(Arguments(arguments) == .help) }
     }
 

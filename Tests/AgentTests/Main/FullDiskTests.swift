@@ -68,6 +68,30 @@ import Testing
         }
     }
 
+    @Test func outputOfARunningTaskWaitsUntilItsUploadCanBeNoted() async throws {
+        try await onLoop {
+            let host = FakeHost()
+            let agent = try TestAgent(on: host)
+            await agent.accept("task-1")
+            let supervisor = try await host.supervisor(of: "task-1")
+            try await eventually { agent.service.actions(of: "task-1") == ["ReportTaskStart"] }
+            agent.files.failWrites(0...)
+            let output = Array(repeating: UInt8(ascii: "x"), count: 5000)
+            try supervisor.write(output)
+            try await eventually { agent.sink.contains("its progress cannot be noted") }
+            #expect(agent.service.chunks(of: "task-1").isEmpty)
+            agent.files.fail(nil)
+            try await eventually { agent.service.chunks(of: "task-1").count == 2 }
+            // The end is not held back.
+            try supervisor.write("end")
+            agent.files.failWrites(0...)
+            agent.files.fail { operation, _ in operation == .append ? FileError(.noSpace, "append") : nil }
+            try supervisor.finish()
+            try await agent.finishAll()
+            #expect(agent.service.output(of: "task-1") == output + Array("end".utf8))
+        }
+    }
+
     @Test func aCancelThatCannotBeRecordedIsToldInTheLog() async throws {
         try await onLoop {
             let host = FakeHost()

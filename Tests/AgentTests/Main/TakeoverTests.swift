@@ -11,7 +11,8 @@ import Testing
             await first.accept("task-1")
             let supervisor = try await host.supervisor(of: "task-1")
             try supervisor.write(Array(repeating: UInt8(ascii: "a"), count: 4096))
-            try await eventually { first.service.chunks(of: "task-1").count == 1 }
+            let directory = try host.store().directory(of: "task-1")
+            try await eventually { (try? directory.book())?.progress.nextIndex == 1 }
             first.crash()
 
             try supervisor.write(Array(repeating: UInt8(ascii: "b"), count: 5000))

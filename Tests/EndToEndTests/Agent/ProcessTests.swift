@@ -8,6 +8,10 @@ struct CommandLineTests {
     @Test("version and help")
     func information() async throws {
         try await Lab.stopped { lab in
+            let parts = try lab.agent.run(["--version", "--verbose"])
+            #expect(parts.status == 0)
+            #expect(parts.text.hasPrefix("tat_agent \(agentVersion)\n"))
+            for word in ["OpenSSL", "libcurl", "Swift runtime", "GNU C library"] { #expect(parts.text.contains(word)) }
             for argument in ["--version", "-V"] {
                 let answer = try lab.agent.run([argument])
                 #expect(answer.status == 0)

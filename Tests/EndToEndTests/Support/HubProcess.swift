@@ -11,7 +11,15 @@ struct TestFailure: Error, CustomStringConvertible {
 
 /// The executables of the package, which are built beside the tests.
 enum Executables {
+    /// - Parameter name: of the product. The agent may be another build of it, named by TAT_AGENT_UNDER_TEST: an absolute
+    ///   path.
     static func url(_ name: String) throws -> URL {
+        if name == "tat_agent", let path = ProcessInfo.processInfo.environment["TAT_AGENT_UNDER_TEST"] {
+            guard path.hasPrefix("/"), FileManager.default.isExecutableFile(atPath: path) else {
+                throw TestFailure("TAT_AGENT_UNDER_TEST=\(path) is no absolute path of a program")
+            }
+            return URL(filePath: path)
+        }
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var candidates = [URL(filePath: own)]
         if let first = CommandLine.arguments.first { candidates.append(URL(filePath: first)) }
