@@ -20,7 +20,7 @@ require_hub() {
     if [[ ! ${HUB:-} ]]; then
         folder=$(dirname "$(output_folder)")/host
         HUB=$folder/debug/tat_hub
-        step 'tat_hub for this machine' swift build --package-path "$PACKAGE" --product tat_hub \
+        step 'tat_hub for this machine' env -u TAT_TARGET_OS swift build --package-path "$PACKAGE" --product tat_hub \
             --scratch-path "$folder" --jobs "${JOBS:-$(nproc)}"
     fi
     [[ -x $HUB ]] || die "HUB=$HUB cannot be run."

@@ -1,14 +1,15 @@
-# Linux on 64-bit x86: static executables. The runtime is the toolchain's own.
+# Linux on 64-bit x86: static executables. The toolchain has a runtime for it, too, but that has Dispatch in it.
 TRIPLE=x86_64-unknown-linux-gnu
 PLATFORM=linux
 SWIFT_PLATFORM=linux
 ARCHITECTURE=x86_64
 POINTER=8
-RUNTIME=toolchain
+RUNTIME=build
 
 CMAKE_SYSTEM=Linux
 CMAKE_PROCESSOR=x86_64
 C_FLAGS=
+CXX_FLAGS='-include cstdint'
 LIBRARIES=
 
 SYSROOT_SUITE=trixie

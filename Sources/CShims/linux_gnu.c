@@ -24,12 +24,6 @@ int shim_pin_name_services(void) {
 int shim_pin_name_services(void) { return 0; }
 #endif
 
-#if defined(TAT_PARTS)
-const char *shim_linked_parts(void) { return TAT_PARTS; }
-#else
-const char *shim_linked_parts(void) { return ""; }
-#endif
-
 const char *shim_libc_version(void) { return gnu_get_libc_version(); }
 
 int shim_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -14,10 +14,7 @@ public enum AgentProgram {
             return Supervisor.run(directory: directory)
         case .version(let verbose):
             print("tat_agent \(agentVersion)")
-            if verbose {
-                print("linked in:")
-                for part in String(cString: shim_win_linked_parts()).split(separator: ";") { print("  \(part)") }
-            }
+            if verbose { print(Parts.describe(), terminator: "") }
             return 0
         case .help:
             print(Arguments.usage)

@@ -3,6 +3,8 @@
 #ifndef CSHIMS_H
 #define CSHIMS_H
 
+#include "parts.h"
+
 // Each is empty for other systems than its own.
 #include "linux_crypto.h"
 #include "linux_curl.h"

@@ -13,9 +13,6 @@ int shim_pipe(int ends[2]);
 /// says, for all else is in plug-ins made for another C library. Before the first lookup. 0, or -1 and errno.
 int shim_pin_name_services(void);
 
-/// The parts that are linked into a static executable, as `NAME VERSION, LICENCE` with semicolons between; else empty.
-const char *shim_linked_parts(void);
-
 /// The C library's version, such as "2.41".
 const char *shim_libc_version(void);
 

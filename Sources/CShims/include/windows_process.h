@@ -150,8 +150,5 @@ static inline int shim_win_MultiByteToWideChar(
     return MultiByteToWideChar(code_page, flags, (const char *)bytes, count, buffer, capacity);
 }
 
-/// What is linked into the executable: names with version and licence, semicolons between. Empty where nobody said.
-const char *shim_win_linked_parts(void);
-
 #endif
 #endif
