@@ -8,10 +8,10 @@ package struct LocalSecurityAuthority: LogonAuthority {
     package init() {}
 
     package func register() -> Result<any LogonConnection, NTStatus> {
-        guard LogonLibrary.isLoaded else { return .failure(NTStatus(LogonLibrary.notFound)) }
+        guard LogonLibrary.isLoaded else { return .failure(.dllNotFound) }
         var raw: HANDLE?
         let status = NTStatus(shim_win_LsaRegisterLogonProcess(Self.name, &raw))
-        guard status.code == 0, let raw else { return .failure(status.code == 0 ? NTStatus(-1_073_741_823) : status) }
+        guard status.code == 0, let raw else { return .failure(status.code == 0 ? .unsuccessful : status) }
         return .success(Connection(raw))
     }
 
@@ -39,8 +39,7 @@ package struct LocalSecurityAuthority: LogonAuthority {
         }
 
         func logOn(package: UInt32, _ request: S4URequest) -> LogonOutcome {
-            // STATUS_NAME_TOO_LONG.
-            let tooLong = LogonOutcome(status: NTStatus(-1_073_741_562))
+            let tooLong = LogonOutcome(status: .nameTooLong)
             let width = MemoryLayout<UnsafeRawPointer>.size
             guard let size = request.block(at: 0, pointerWidth: width)?.count else { return tooLong }
             let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
@@ -71,7 +70,4 @@ package struct LocalSecurityAuthority: LogonAuthority {
 /// The DLLs for logons and profiles.
 enum LogonLibrary {
     static let isLoaded = shim_win_logon_load() == 0
-
-    /// STATUS_DLL_NOT_FOUND.
-    static let notFound: Int32 = -1_073_741_515
 }

@@ -6,6 +6,10 @@ package struct NTStatus: Error, Equatable, Sendable, CustomStringConvertible {
 
     package init(_ code: Int32) { self.code = code }
 
+    package static let unsuccessful = NTStatus(Int32(bitPattern: 0xC000_0001))
+    package static let nameTooLong = NTStatus(Int32(bitPattern: 0xC000_0106))
+    package static let dllNotFound = NTStatus(Int32(bitPattern: 0xC000_0135))
+
     /// Whether it is not an error: NT_SUCCESS.
     package var isSuccess: Bool { code >= 0 }
 
@@ -61,7 +65,9 @@ package struct NTStatus: Error, Equatable, Sendable, CustomStringConvertible {
         0xC000_00DF: "STATUS_NO_SUCH_DOMAIN",
         0xC000_00E5: "STATUS_INTERNAL_ERROR",
         0xC000_00FE: "STATUS_NO_SUCH_PACKAGE",
+        0xC000_0106: "STATUS_NAME_TOO_LONG",
         0xC000_0133: "STATUS_TIME_DIFFERENCE_AT_DC",
+        0xC000_0135: "STATUS_DLL_NOT_FOUND",
         0xC000_015B: "STATUS_LOGON_TYPE_NOT_GRANTED",
         0xC000_0192: "STATUS_NETLOGON_NOT_STARTED",
         0xC000_0193: "STATUS_ACCOUNT_EXPIRED",

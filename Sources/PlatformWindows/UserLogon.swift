@@ -16,7 +16,7 @@ package final class UserLogon {
 
     /// Loads the profile and makes the environment.
     package init(_ token: Handle, name: String) throws(LogonError) {
-        guard LogonLibrary.isLoaded else { throw LogonError("userenv.dll: \(NTStatus(LogonLibrary.notFound))") }
+        guard LogonLibrary.isLoaded else { throw LogonError("userenv.dll: \(NTStatus.dllNotFound)") }
         handle = token
         let loaded = try Privilege.with([.backup, .restore]) { () throws(LogonError) -> HANDLE? in
             var profile: HANDLE?

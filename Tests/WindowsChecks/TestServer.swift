@@ -32,6 +32,11 @@ struct TestServer: Sendable {
         try await transport.send(HTTPRequest(.get, try http("/log?name=\(name)"))).text
     }
 
+    /// Gives what is being closed the time for it: Wine ends the threads of a process wherever they are, in malloc as well.
+    static func settle() {
+        if shared != nil { try? LoopRun.run { _ in await sleep(for: .milliseconds(2500)) } }
+    }
+
     /// Runs `body` on the loop with a transport.
     static func with(
         keepalive: Duration = .seconds(30),

@@ -21,4 +21,6 @@ let checks: [Check] = [
 
 if Reporter.isWanted { exit(Reporter.run()) }
 if let code = Starter.run() { exit(code) }
-exit(Check.run(checks, only: CommandLine.arguments.dropFirst().filter { !$0.utf8.contains(UInt8(ascii: "=")) }))
+let result = Check.run(checks, only: CommandLine.arguments.dropFirst().filter { !$0.utf8.contains(UInt8(ascii: "=")) })
+TestServer.settle()
+exit(result)
