@@ -37,6 +37,12 @@ public final class LinuxLauncher: Launcher {
         if nursery == nil { nursery = try? startNursery() }
         nurseryEnd?.cancel()
         nurseryEnd = EventLoop.shared.schedule(after: Self.nurseryPatience) { self.nursery = nil }
+        trimHeapSoon()
+    }
+
+    public func rest() { trimHeapSoon() }
+
+    private func trimHeapSoon() {
         heapTrim?.cancel()
         heapTrim = EventLoop.shared.schedule(after: Self.heapPatience) { shim_trim_heap() }
     }

@@ -1,7 +1,7 @@
 import CShims
 
 /// The pid file, and with it the lock that lets one agent run on a machine. Held for as long as it exists.
-final class PidFile {
+final class PidFile: Sendable {
     /// Another agent holds the lock.
     struct Taken: Error, CustomStringConvertible {
         let path: String
@@ -14,11 +14,21 @@ final class PidFile {
 
     private let file: FileDescriptor
 
+    /// A child that an agent was about to start when it was killed holds the lock until its execve: how often, in
+    /// hundredths of a second, it is tried again.
+    private static let attempts = 50
+
     /// Takes the lock and writes this process' id.
     init(path: String) throws {
         file = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o644)
-        guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
+        var attempts = Self.attempts
+        while flock(file.number, LOCK_EX | LOCK_NB) != 0 {
             guard shim_errno() == EWOULDBLOCK else { throw SystemError("flock \(path)") }
+            attempts -= 1
+            if attempts > 0 {
+                usleep(10_000)
+                continue
+            }
             let holder = (try? file.read(atMost: 32)) ?? []
             throw Taken(path: path, processID: String(decoding: holder.prefix { $0 > 32 }, as: UTF8.self))
         }

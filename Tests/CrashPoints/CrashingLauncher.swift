@@ -13,6 +13,8 @@ struct CrashingLauncher: Launcher {
         step("after prepare")
     }
 
+    func rest() { launcher.rest() }
+
     func launch(directory: String, again: Bool) throws(LaunchError) -> any SupervisorLink {
         step("before launch")
         let link = try launcher.launch(directory: directory, again: again)

@@ -32,6 +32,16 @@ import Testing
         withExtendedLifetime(first) {}
     }
 
+    @Test func aLockThatIsAboutToBeFreeIsWaitedFor() async throws {
+        let path = folder / "pid"
+        let held = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o644)
+        try #require(flock(held.number, LOCK_EX | LOCK_NB) == 0)
+        let second = Task { try await onOwnThread { try PidFile(path: path) } }
+        try await Task.sleep(for: .milliseconds(100))
+        _ = flock(held.number, LOCK_UN)
+        _ = try await second.value
+    }
+
     @Test func theLockIsFreeWhenItsHolderIsGone() async throws {
         for _ in 0..<3 {
             // A process that another test is starting may have the file a moment longer.

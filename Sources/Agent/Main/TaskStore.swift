@@ -39,7 +39,7 @@ struct TaskStore: Sendable {
         }
     }
 
-    /// The tasks of earlier agents, in no order. What was only half written down or half removed goes. What cannot be
+    /// The tasks of earlier agents, without their scripts, in no order. What was only half written down or half removed goes. What cannot be
     /// read or removed now stays for another agent, and does not stand in the way of the rest.
     func recover() throws(FileError) -> (found: [(task: TaskRecord, progress: TaskProgress)], failures: [FileError]) {
         var found: [(TaskRecord, TaskProgress)] = []
@@ -47,8 +47,10 @@ struct TaskStore: Sendable {
         for name in try files.list(tasks) {
             let directory = TaskDirectory(path: tasks + "/" + name, files: files)
             do throws(FileError) {
-                if let (record, progress) = try directory.book(), !hasTombstone(record.id) {
-                    found.append((record, progress))
+                if var book = try directory.book(), !hasTombstone(book.record.id) {
+                    // Only a supervisor needs the script, and reads it itself.
+                    book.record.command = ""
+                    found.append(book)
                 } else {
                     try files.remove(directory.path)
                 }

@@ -75,7 +75,11 @@ final class TaskTable {
         described.insert(contentsOf: new.reversed(), at: 0)
         return (0..<min(new.count, Self.intakeWidth)).map { _ in
             spawn { [self] in
-                while let description = described.popLast() { await accept(description) }
+                while let description = described.popLast() {
+                    // Popping leaves the room of them all.
+                    if described.isEmpty { described = [] }
+                    await accept(description)
+                }
             }
         }
     }
@@ -125,9 +129,13 @@ final class TaskTable {
     }
 
     private func begin(_ record: TaskRecord, progress: TaskProgress = TaskProgress(), end: TaskExit? = nil) {
+        let id = record.id
+        var record = record
+        // Its supervisor reads it off the disk; a thousand scripts in memory could be anything.
+        record.command = ""
         let worker = TaskWorker(
             record: record,
-            directory: store.directory(of: record.id),
+            directory: store.directory(of: id),
             platform: platform,
             api: api,
             outputUpload: outputUpload,
@@ -135,15 +143,16 @@ final class TaskTable {
             log: log,
             progress: progress,
             end: end,
-            hasEnded: { [self] in hasEnded(record.id) }
+            hasEnded: { [self] in hasEnded(id) }
         )
-        workers[record.id] = worker
+        workers[id] = worker
         spawn { [self] in
             let end = await worker.live()
-            bury(record.id, end)
-            workers[record.id] = nil
-            waiting.remove(record.id)
-            wholeWaiting.remove(record.id)
+            bury(id, end)
+            workers[id] = nil
+            waiting.remove(id)
+            wholeWaiting.remove(id)
+            if workers.isEmpty { platform.launcher.rest() }
         }
     }
 

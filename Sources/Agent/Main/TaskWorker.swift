@@ -89,7 +89,7 @@ final class TaskWorker {
             await report()
             return .reported
         }
-        if exit == nil {
+        if !hasExit {
             let adoption = launcher.adopt(directory: directory.path)
             if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
             // Where the service did not hear of the start, the script does not wait until it has.
@@ -132,22 +132,33 @@ final class TaskWorker {
                 log.error("task \(record.id): its supervisor cannot be asked: \(reason)")
                 await sleep(for: Self.patience)
             case .unclaimed:
-                if directory.isCancelled {
-                    end(TaskExit(.terminated, finishedAt: now))
-                } else if record.bootID != machine.bootID {
-                    // A claim is not made durable: a power failure can have taken it.
-                    let reason = "the machine restarted before the task ran, or as it began"
-                    end(TaskExit(.failed, errorInfo: reason, finishedAt: now))
-                } else if attempts == Self.launchAttempts {
-                    end(TaskExit(.spawnFailed("its supervisor ended before the script started"), finishedAt: now))
-                } else {
-                    await launch(again: attempts > 0)
-                    attempts += 1
-                }
+                guard mayLaunch(after: attempts) else { break }
+                await launch(again: attempts > 0)
+                attempts += 1
             }
-            if exit != nil { return }
+            if hasExit { return }
             adoption = launcher.adopt(directory: directory.path)
         }
+    }
+
+    /// Whether a task that no supervisor has claimed may be started; if not, it has ended.
+    ///
+    /// Never inlined, as what else deals with ends: an async function keeps room for what it does as long as it lasts,
+    /// and a thousand of them wait for scripts at once.
+    @inline(never)
+    private func mayLaunch(after attempts: Int) -> Bool {
+        if directory.isCancelled {
+            end(TaskExit(.terminated, finishedAt: now))
+        } else if record.bootID != machine.bootID {
+            // A claim is not made durable: a power failure can have taken it.
+            let reason = "the machine restarted before the task ran, or as it began"
+            end(TaskExit(.failed, errorInfo: reason, finishedAt: now))
+        } else if attempts == Self.launchAttempts {
+            end(TaskExit(.spawnFailed("its supervisor ended before the script started"), finishedAt: now))
+        } else {
+            return true
+        }
+        return false
     }
 
     /// The supervisor was killed, or everything was by a restart of the machine: what it left behind is ended, and
@@ -245,6 +256,7 @@ final class TaskWorker {
         directory.shortenOutput()
     }
 
+    @inline(never)
     private func report() async {
         guard let exit else { return }
         await reporter.uploadOutput(total: exit.outputBytes)
@@ -275,13 +287,22 @@ final class TaskWorker {
 
     /// How the task ended; `nil` while it has not.
     private var exit: TaskExit? {
-        knownExit = knownExit ?? directory.exit()
-        return knownExit
+        @inline(never)
+        get {
+            knownExit = knownExit ?? directory.exit()
+            return knownExit
+        }
+    }
+
+    private var hasExit: Bool {
+        @inline(never)
+        get { exit != nil }
     }
 
     /// As read before, or one that the disk did not take.
     private var knownExit: TaskExit?
 
+    @inline(never)
     private func end(_ exit: TaskExit) {
         var exit = exit
         exit.outputBytes = directory.outputSize()

@@ -4,6 +4,10 @@ public protocol Launcher: Sendable {
     @LoopActor
     func prepare()
 
+    /// Tells that no task is left, so that what was kept for them can go.
+    @LoopActor
+    func rest()
+
     /// Starts the supervisor of the task in `directory`, so that it outlives the agent. `again`: a start of this task
     /// came to nothing before.
     @LoopActor
@@ -18,6 +22,11 @@ public protocol Launcher: Sendable {
 
     /// The command types of tasks that can run here, upper case: `SHELL`, …
     var commandTypes: [String] { get }
+}
+
+extension Launcher {
+    @LoopActor
+    public func rest() {}
 }
 
 /// What an agent finds of a supervisor that it did not start itself.

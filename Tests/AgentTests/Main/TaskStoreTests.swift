@@ -38,7 +38,10 @@ import Testing
         for record in records { try store.accept(record) }
         let again = try TaskStore(root: disk.path + "/state", files: files)
         let found = try again.recover().found
-        #expect(found.map(\.task).sorted { $0.id < $1.id } == records)
+        // The scripts stay on disk.
+        var expected = records
+        for index in expected.indices { expected[index].command = "" }
+        #expect(found.map(\.task).sorted { $0.id < $1.id } == expected)
         #expect(found.allSatisfy { $0.progress == TaskProgress() })
         #expect(again.directory(of: "a").exit() == nil)
     }
