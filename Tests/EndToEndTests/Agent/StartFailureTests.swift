@@ -104,7 +104,7 @@ struct FullDiskTests {
             #expect(outcome.result == "START_FAILED")
             #expect(outcome.errorInfo.hasPrefix("ScriptStoreFailed: "))
             #expect(outcome.errorInfo.contains("No space left on device"))
-            outcome.expectNoRepeats()
+            outcome.expectNoRepeats(starts: 0)
             try await lab.waitUntilIdle()
             try await lab.expectAlive()
         }
