@@ -2,7 +2,9 @@
 
 WINE_SUITE=trixie
 
-require_wine() {
+require_wine() { exclusively wine find_wine; }
+
+find_wine() {
     WINE_ROOT=$CACHE/wine/$WINE_SUITE
     [[ -f $WINE_ROOT/whole ]] && return
     ((EUID == 0)) || die "Windows executables are tried in a root folder that only root can make: run this as root."
@@ -34,6 +36,10 @@ start_wine() {
 # A prefix that is whole and that nobody uses, for tests to take copies of.
 require_wine_model() {
     require_wine
+    exclusively wine-model find_wine_model
+}
+
+find_wine_model() {
     [[ -f $WINE_ROOT/root/model.whole ]] && return
     rm -rf "$WINE_ROOT/root/model"
     step 'Wine: a prefix to copy' make_wine_model
