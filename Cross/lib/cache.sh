@@ -24,12 +24,14 @@ lock_cache() { # name
 
 # Runs a function of this shell that no other builder may run at the same time.
 exclusively() { # name, function, arguments...
-    local lock
+    local lock status
     mkdir -p "$CACHE/locks"
     exec {lock}>"$CACHE/locks/$1"
     flock "$lock"
     "${@:2}"
+    status=$? # where it is called in a condition, `set -e` does not hold
     exec {lock}>&-
+    return "$status"
 }
 
 # The first 16 digits of a hash over words and the names and contents of files.

@@ -58,8 +58,11 @@ in_wine_root() {
         WINEDLLOVERRIDES='mscoree=;mshtml=' "$@"
 }
 
-# Runs a Windows executable with arguments; what it prints has no carriage returns.
-run_in_wine() { # executable, arguments...
+# Runs a Windows executable with arguments; what it prints has no carriage returns. One at a time: the first of two would
+# end Wine's server, which they share, under the other.
+run_in_wine() { exclusively wine-run run_alone_in_wine "$@"; } # executable, arguments...
+
+run_alone_in_wine() {
     local program=$1 folder status=0
     shift
     require_wine
