@@ -18,7 +18,7 @@ final class TaskWorker {
     private let machine: any Machine
     private let clock: any WallClock
     private let slots: Gate
-    private let ticket = Gate.Ticket()
+    private let ticket: Gate.Ticket
     private let hasEnded: @LoopActor () -> Void
     private let isWrittenDown: Bool
     private let log: Log
@@ -33,6 +33,7 @@ final class TaskWorker {
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
+    ///   - ticket: for `slots`; it may have lined up already.
     ///   - progress: how far earlier agents have come.
     ///   - end: the end of a task that could not even be written down.
     ///   - hasEnded: called when the script has ended, and its reports may have to wait.
@@ -43,6 +44,7 @@ final class TaskWorker {
         api: InvokeAPI,
         outputUpload: OutputUpload? = nil,
         slots: Gate,
+        ticket: Gate.Ticket = Gate.Ticket(),
         log: Log,
         progress: TaskProgress = TaskProgress(),
         end: TaskExit? = nil,
@@ -58,6 +60,7 @@ final class TaskWorker {
         machine = platform.machine
         clock = platform.clock
         self.slots = slots
+        self.ticket = ticket
         self.outputUpload = outputUpload ?? OutputUpload(platform: platform, api: api, log: log)
         self.log = log
         reporter = TaskReporter(
@@ -86,18 +89,23 @@ final class TaskWorker {
     func live() async -> End {
         guard isWrittenDown else {
             // No start is reported of what an agent that takes over would not know of: the service would wait for ever.
+            slots.leave(ticket)
             await report()
             return .reported
         }
         if !hasExit {
             let adoption = launcher.adopt(directory: directory.path)
-            if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
+            if case .unclaimed = adoption, await reporter.tryStart() == .refused {
+                slots.leave(ticket)
+                return .refused
+            }
             // Where the service did not hear of the start, the script does not wait until it has.
             let start = reporter.progress.start == .settled ? nil : spawn { [self] in await settleStart() }
             await slots.run(ticket) { await supervise(adoption) }
             hasEnded()
             await start?.value
         } else {
+            slots.leave(ticket)
             hasEnded()
         }
         await reporter.settleStart()
