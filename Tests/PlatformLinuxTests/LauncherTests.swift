@@ -366,6 +366,31 @@ import Testing
         #expect(task.folder.text(of: "runs") == "ran\n")
     }
 
+    /// It waits for another task, and with it the link, were that not ended: as after an agent that was killed between
+    /// the launch of a task and its claim.
+    @Test func aSupervisorThatComesTooLateLetsGoOfTheTask() async throws {
+        let launcher = try await makeLauncher()
+        let task = try SupervisedTask(
+            "echo >\"$folder/up\"; echo ran >>\"$folder/runs\"\n" + SupervisedTask.wait(for: "go")
+        )
+        defer { task.remove() }
+        try task.start()
+        _ = try await task.line("up")
+        let path = task.directory.path
+        try await onLoop {
+            let link = try launcher.launch(directory: path, again: false)
+            var isOver = false
+            spawn {
+                while await link.news() != .over { continue }
+                isOver = true
+            }
+            try await eventually { isOver }
+        }
+        try task.signal("go")
+        #expect(try await task.exit().result == .success)
+        #expect(task.folder.text(of: "runs") == "ran\n")
+    }
+
     /// More than its queue takes: each is started, one way or the other.
     @Test func aNurseryThatDoesNotAnswerHoldsNobodyUp() async throws {
         let before = Set(children("supervise"))

@@ -56,7 +56,7 @@ public final class Gate {
         fileprivate enum State { case new, inLine, inside, done }
 
         fileprivate var state = State.new
-        fileprivate var waiter: UnsafeContinuation<Void, Never>?
+        fileprivate var waiter: (@LoopActor () -> Void)?
         fileprivate var isAdmitted = false
 
         public nonisolated init() {}
@@ -69,7 +69,7 @@ public final class Gate {
     public nonisolated init(width: Int) { free = width }
 
     /// Takes a place for the ticket: inside, if there is one, else at the end of the line. Who does so and does not come
-    /// to `run` has to `leave`.
+    /// to `run` or `enter` has to `leave`.
     public func lineUp(_ ticket: Ticket) {
         guard case .new = ticket.state else { return }
         if free > 0 {
@@ -86,9 +86,15 @@ public final class Gate {
         _ ticket: Ticket = Ticket(),
         _ body: @LoopActor () async throws(E) -> T
     ) async throws(E) -> T {
-        await enter(ticket)
+        await withUnsafeContinuation { continuation in enter(ticket) { continuation.resume() } }
         defer { leave(ticket) }
         return try await body()
+    }
+
+    /// Calls `body` when there is a place for it: now, or later. It has the place until somebody calls `leave`.
+    public func enter(_ ticket: Ticket, _ body: @escaping @LoopActor () -> Void) {
+        lineUp(ticket)
+        if case .inLine = ticket.state { ticket.waiter = body } else { body() }
     }
 
     /// Lets the ticket's task in beyond the bound: now, if it waits, or when it comes.
@@ -101,18 +107,7 @@ public final class Gate {
     private func resume(_ ticket: Ticket) {
         let waiter = ticket.waiter
         ticket.waiter = nil
-        waiter?.resume()
-    }
-
-    private func enter(_ ticket: Ticket) async {
-        await withUnsafeContinuation { continuation in
-            lineUp(ticket)
-            if case .inLine = ticket.state {
-                ticket.waiter = continuation
-            } else {
-                continuation.resume()
-            }
-        }
+        waiter?()
     }
 
     /// Gives the ticket's place up, inside or in the line: to the first in the line.

@@ -158,8 +158,7 @@ final class TaskTable {
             hasEnded: { [self] in hasEnded(id) }
         )
         workers[id] = worker
-        spawn { [self] in
-            let end = await worker.live()
+        worker.live { [self] end in
             bury(id, end)
             workers[id] = nil
             waiting.remove(id)

@@ -30,6 +30,8 @@ final class TaskWorker {
     private var wholeSize: Int64?
     private var upload: Task<Void, Never>?
     private var isUploadDue = false
+    /// Repeats the report of the start, as long as the service has not heard of it.
+    private var startReport: Task<Void, Never>?
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
@@ -85,37 +87,50 @@ final class TaskWorker {
         slots.admit(ticket)
     }
 
-    /// Lives the task to its end.
-    func live() async -> End {
-        guard isWrittenDown else {
-            // No start is reported of what an agent that takes over would not know of: the service would wait for ever.
-            slots.leave(ticket)
-            await report()
-            return .reported
-        }
-        if !hasExit {
+    /// Lives the task to its end, and says then how it ended.
+    ///
+    /// While it waits for a slot there is no Swift task of it: that would take kilobytes.
+    func live(_ whenOver: @escaping @LoopActor (End) -> Void) {
+        spawn { [self] in
+            guard isWrittenDown, !hasExit else {
+                slots.leave(ticket)
+                await finish()
+                return whenOver(.reported)
+            }
             let adoption = launcher.adopt(directory: directory.path)
             if case .unclaimed = adoption, await reporter.tryStart() == .refused {
                 slots.leave(ticket)
-                return .refused
+                return whenOver(.refused)
             }
             // Where the service did not hear of the start, the script does not wait until it has.
-            let start = reporter.progress.start == .settled ? nil : spawn { [self] in await settleStart() }
-            await slots.run(ticket) { await supervise(adoption) }
-            hasEnded()
-            await start?.value
-        } else {
-            slots.leave(ticket)
-            hasEnded()
+            if reporter.progress.start != .settled { startReport = spawn { [self] in await settleStart() } }
+            slots.enter(ticket) { [self] in
+                spawn { [self] in
+                    await supervise(adoption)
+                    slots.leave(ticket)
+                    await finish()
+                    whenOver(.reported)
+                }
+            }
         }
-        await reporter.settleStart()
-        await report()
-        return .reported
     }
 
     private func settleStart() async {
         await reporter.settleStart()
+        startReport = nil
         uploadSoon()
+    }
+
+    /// Reports all that is left to report of a task that has ended.
+    @inline(never)
+    private func finish() async {
+        // No start is reported of what an agent that takes over would not know of: the service would wait for ever.
+        if isWrittenDown {
+            hasEnded()
+            await startReport?.value
+            await reporter.settleStart()
+        }
+        await report()
     }
 
     // MARK: - Supervisor and output
@@ -171,6 +186,7 @@ final class TaskWorker {
 
     /// The supervisor was killed, or everything was by a restart of the machine: what it left behind is ended, and
     /// nobody knows how the script would have.
+    @inline(never)
     private func loseSupervisor() async {
         do throws(FileError) {
             // Its last act may have been the exit, just after we looked.
