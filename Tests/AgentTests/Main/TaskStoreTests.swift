@@ -33,6 +33,15 @@ import Testing
 
     // MARK: - Accept and recover
 
+    @Test(arguments: [["a", "d"], ["b", "c"], ["e"]])
+    func whatRunsComesBeforeWhatDoesNot(claimed: [String]) throws {
+        for id in ["a", "b", "c", "d", "e"] { try store.accept(.plain(id)) }
+        for id in claimed { try TestFiles().create(store.directory(of: id).claimPath) }
+        let ids = try store.recover().found.map(\.task.id)
+        #expect(ids.count == 5)
+        #expect(Set(ids.prefix(claimed.count)) == Set(claimed))
+    }
+
     @Test func whatIsAcceptedIsRecovered() throws {
         let records = [TaskRecord.plain("a"), .plain("b"), .plain("c/../d")]
         for record in records { try store.accept(record) }
