@@ -384,7 +384,8 @@ import Testing
                 while await link.news() != .over { continue }
                 isOver = true
             }
-            try await eventually { isOver }
+            // Sooner than the nursery ends, and with it the supervisors without a task.
+            try await eventually(within: .seconds(8)) { isOver }
         }
         try task.signal("go")
         #expect(try await task.exit().result == .success)
