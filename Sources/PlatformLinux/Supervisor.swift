@@ -294,7 +294,10 @@ struct Supervisor {
             } catch {
                 // A directory that is gone has nobody who would read the record.
                 guard error.kind != .notFound else { break }
-                sleep(1)
+                // Agents that take over meanwhile are heard; there is nothing to be cancelled any more.
+                wait(for: nil, until: Self.uptime + .seconds(1))
+                _ = socket.serve()
+                while SignalDescriptor.next(from: signals) != nil { continue }
             }
         }
         socket.close()

@@ -25,16 +25,18 @@ struct TaskStore: Sendable {
         files.exists(tombstones + "/" + Self.name(of: id))
     }
 
-    /// Writes a task down durably: once this has returned, no power failure makes it unknown. Leaves nothing on failure.
+    /// Writes a task down durably: once this has returned, no power failure makes it unknown. Leaves nothing on failure
+    /// but what was there before.
     ///
     /// - Parameter end: the end of a task that will not start.
     func accept(_ record: TaskRecord, end: TaskExit? = nil) throws(FileError) {
         let directory = directory(of: record.id)
+        let isNew = !files.exists(directory.path)
         do throws(FileError) {
             try directory.accept(record, end: end)
             try files.sync(directory: tasks)
         } catch {
-            try? files.remove(directory.path)
+            if isNew { try? files.remove(directory.path) }
             throw error
         }
     }

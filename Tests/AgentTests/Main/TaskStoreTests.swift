@@ -107,6 +107,19 @@ import Testing
         }
     }
 
+    /// As of a task that could not be read when the agent started: another agent may be able to.
+    @Test func whatWasThereBeforeAFailureStays() throws {
+        try store.accept(.plain("a"))
+        try files.create(store.directory(of: "a").claimPath)
+        files.fail { operation, path in
+            operation == .publish || operation == .sync ? FileError(.noSpace, "\(path): no space left") : nil
+        }
+        #expect(throws: FileError.self) { try store.accept(.plain("a")) }
+        files.fail(nil)
+        #expect(try recovered() == ["a"])
+        #expect(files.exists(store.directory(of: "a").claimPath))
+    }
+
     @Test func aTaskThatIsNotSafelyOnDiskIsNotAccepted() throws {
         files.fail { operation, _ in operation == .sync ? FileError(.other, "input/output error") : nil }
         #expect(throws: FileError.self) { try store.accept(.plain("a")) }
