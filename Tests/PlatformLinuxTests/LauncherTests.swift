@@ -167,6 +167,34 @@ import Testing
         }
     }
 
+    /// Its supervisor has the lock already, but not the name.
+    @Test func whatIsBeingClaimedIsAlive() async throws {
+        let launcher = try await makeLauncher()
+        let task = try SupervisedTask("echo hi\n")
+        defer { task.remove() }
+        let file = try FileDescriptor.open(task.directory.recordPath, O_RDONLY)
+        try #require(flock(file.number, LOCK_EX | LOCK_NB) == 0)
+        guard case .alive(let link) = try await adopt(task, by: launcher) else {
+            Issue.record("it does not count as alive")
+            return
+        }
+        try await onLoop {
+            var isOver = false
+            spawn {
+                while await link.news() != .over { continue }
+                isOver = true
+            }
+            await sleep(for: .milliseconds(200))
+            #expect(!isOver)
+            flock(file.number, LOCK_UN)
+            try await eventually { isOver }
+        }
+        guard case .unclaimed = try await adopt(task, by: launcher) else {
+            Issue.record("it counts as claimed")
+            return
+        }
+    }
+
     @Test func whatRunsIsAliveAndCanBeCancelled() async throws {
         let task = try SupervisedTask("echo >\"$folder/up\"; exec sleep 1000\n")
         defer { task.remove() }
