@@ -9,6 +9,8 @@ struct OutputStore {
     private let null: FileDescriptor
     private let file: FileDescriptor
     private var isStoring = true
+    /// Whether the file takes splice(2), which not every file system does.
+    private var isSpliced = true
     private let limit: Int64
 
     /// How many bytes are in the file.
@@ -28,10 +30,11 @@ struct OutputStore {
     mutating func drain() -> Bool {
         // Some rounds at a time, so that a script that writes without pause does not keep its supervisor from the clock.
         for _ in 0..<16 {
-            let moved = move()
-            if moved == 0 { return false }
-            if moved < 0 { return shim_errno() == EAGAIN }
-            crashPoint("output moved")
+            switch move() {
+            case .some: crashPoint("output moved")
+            case .nothing: return true
+            case .end: return false
+            }
         }
         return true
     }
@@ -42,19 +45,48 @@ struct OutputStore {
         crashPoint("output synced")
     }
 
-    /// As splice(2): how many bytes were moved.
-    private mutating func move() -> Int {
+    /// What was moved: something, nothing yet, or nothing ever again.
+    private enum Move {
+        case some, nothing, end
+
+        /// That of a call like splice(2).
+        init(_ moved: Int) { self = moved > 0 ? .some : moved < 0 && shim_errno() == EAGAIN ? .nothing : .end }
+    }
+
+    private mutating func move() -> Move {
         if isStoring, stored < limit {
-            let moved = retrying { shim_splice(pipe.number, file.number, Int(min(limit - stored, 1 << 20))) }
+            let count = Int(min(limit - stored, 1 << 20))
+            guard isSpliced else { return copy(atMost: count) }
+            let moved = retrying { shim_splice(pipe.number, file.number, count) }
             if moved > 0 {
                 stored += Int64(moved)
                 total += Int64(moved)
             }
-            if moved >= 0 || shim_errno() == EAGAIN { return moved }
-            isStoring = false
+            if moved >= 0 || shim_errno() == EAGAIN { return Move(moved) }
+            isSpliced = shim_errno() != EINVAL
+            isStoring = !isSpliced
+            return move()
         }
         let moved = retrying { shim_splice(pipe.number, null.number, 1 << 20) }
         if moved > 0 { total += Int64(moved) }
-        return moved
+        return Move(moved)
+    }
+
+    /// By read(2) and write(2).
+    private mutating func copy(atMost count: Int) -> Move {
+        do throws(SystemError) {
+            guard let bytes = try pipe.read(atMost: min(count, 1 << 16)) else { return .nothing }
+            guard !bytes.isEmpty else { return .end }
+            total += Int64(bytes.count)
+            var rest = bytes[...]
+            while !rest.isEmpty, let written = try? file.write(rest), written > 0 {
+                stored += Int64(written)
+                rest = rest.dropFirst(written)
+            }
+            isStoring = rest.isEmpty
+            return .some
+        } catch {
+            return .end
+        }
     }
 }

@@ -24,9 +24,13 @@ struct Supervisor {
         let directory = TaskDirectory(path: path, files: PosixFiles())
         guard let record = directory.record() else { return 1 }
         do {
-            guard let claim = try TaskClaim(directory) else { return 0 }
             let socket = SupervisorSocket(in: directory)
             if let link { socket.add(link) }
+            guard let claim = try TaskClaim(directory) else {
+                // This process lives on, for another task: the agent must not wait for news of this one.
+                socket.close()
+                return 0
+            }
             let signals = SignalDescriptor.open([SIGCHLD, SIGTERM])
             guard signals >= 0 else { throw SystemError("signalfd") }
             let supervisor = Supervisor(
@@ -290,7 +294,10 @@ struct Supervisor {
             } catch {
                 // A directory that is gone has nobody who would read the record.
                 guard error.kind != .notFound else { break }
-                sleep(1)
+                // Agents that take over meanwhile are heard; there is nothing to be cancelled any more.
+                wait(for: nil, until: Self.uptime + .seconds(1))
+                _ = socket.serve()
+                while SignalDescriptor.next(from: signals) != nil { continue }
             }
         }
         socket.close()

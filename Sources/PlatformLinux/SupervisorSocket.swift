@@ -51,7 +51,10 @@ final class SupervisorSocket {
         while let listener, links.count < Self.linkLimit {
             let descriptor = retrying { shim_accept(listener.number) }
             guard descriptor >= 0 else { break }
-            links.append(FileDescriptor(owning: descriptor))
+            let link = FileDescriptor(owning: descriptor)
+            // Of what was stored before now, and after its agent looked, nobody has told it.
+            Self.tell(link, .output)
+            links.append(link)
         }
         var wasPoked = false
         links.removeAll { link in
@@ -76,8 +79,12 @@ final class SupervisorSocket {
 
     /// Tells all agents. One that has not read the last news has no need of more of the kind.
     func announce(_ news: News) {
+        for link in links { Self.tell(link, news) }
+    }
+
+    private static func tell(_ link: FileDescriptor, _ news: News) {
         var news = news.rawValue
-        for link in links { _ = send(link.number, &news, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }
+        _ = send(link.number, &news, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
     }
 
     /// Ends all connections: for the agents, the sign that the exit is recorded.

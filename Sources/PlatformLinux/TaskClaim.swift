@@ -22,17 +22,21 @@ struct TaskClaim {
 
     enum State { case none, held, abandoned }
 
-    /// What has become of the claim to the task in `directory`.
+    /// What has become of the claim to the task in `directory`. One that is being made, by a supervisor that has the lock
+    /// and not yet the name, is held: to name it can take the disk a while.
+    ///
+    /// That this holds the lock for a moment may keep a supervisor from its claim, which is the same as if it had come
+    /// later than the one that is then launched.
     static func state(in directory: String) throws(SystemError) -> State {
-        let file: FileDescriptor
-        do throws(SystemError) {
-            file = try FileDescriptor.open(directory + "/claim", O_RDONLY)
-        } catch {
-            if error.code == ENOENT { return .none }
-            throw error
+        for (name, state) in [("claim", State.abandoned), ("task", .none)] {
+            do throws(SystemError) {
+                let file = try FileDescriptor.open(directory + "/" + name, O_RDONLY)
+                return try lock(file, LOCK_SH) ? state : .held
+            } catch {
+                guard error.code == ENOENT else { throw error }
+            }
         }
-        // That this holds the lock for a moment keeps nobody from a claim: it is claimed.
-        return try lock(file, LOCK_SH) ? .abandoned : .held
+        return .none
     }
 
     private static func lock(_ file: FileDescriptor, _ kind: Int32) throws(SystemError) -> Bool {

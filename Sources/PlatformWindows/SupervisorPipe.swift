@@ -57,13 +57,20 @@ final class SupervisorPipe {
                 listener = (pipe, connecting)
                 return
             }
-            add(pipe)
+            welcome(pipe)
         }
     }
 
     /// Adds a connection that was there from the start.
     func add(_ pipe: Handle) {
         if let link = try? Link(pipe) { links.append(link) }
+    }
+
+    /// Adds the connection of an agent that takes over, and has it look: of what was stored before now, and after it
+    /// looked, nobody has told it.
+    private func welcome(_ pipe: Handle) {
+        add(pipe)
+        announce(.output)
     }
 
     /// What to wait for.
@@ -95,7 +102,7 @@ final class SupervisorPipe {
             // The next one first: without any, the name would be anybody's.
             listener = nil
             try listen()
-            add(pipe)
+            welcome(pipe)
         } catch {
             listener = nil
             try? listen()

@@ -167,6 +167,34 @@ import Testing
         }
     }
 
+    /// Its supervisor has the lock already, but not the name.
+    @Test func whatIsBeingClaimedIsAlive() async throws {
+        let launcher = try await makeLauncher()
+        let task = try SupervisedTask("echo hi\n")
+        defer { task.remove() }
+        let file = try FileDescriptor.open(task.directory.recordPath, O_RDONLY)
+        try #require(flock(file.number, LOCK_EX | LOCK_NB) == 0)
+        guard case .alive(let link) = try await adopt(task, by: launcher) else {
+            Issue.record("it does not count as alive")
+            return
+        }
+        try await onLoop {
+            var isOver = false
+            spawn {
+                while await link.news() != .over { continue }
+                isOver = true
+            }
+            await sleep(for: .milliseconds(200))
+            #expect(!isOver)
+            flock(file.number, LOCK_UN)
+            try await eventually { isOver }
+        }
+        guard case .unclaimed = try await adopt(task, by: launcher) else {
+            Issue.record("it counts as claimed")
+            return
+        }
+    }
+
     @Test func whatRunsIsAliveAndCanBeCancelled() async throws {
         let task = try SupervisedTask("echo >\"$folder/up\"; exec sleep 1000\n")
         defer { task.remove() }
@@ -250,6 +278,10 @@ import Testing
         try await until("script and sleep are there") { task.processes == 2 }
         kill(pid, SIGKILL)
         _ = try await onLoop { await Self.drain(link) }
+        // The kernel closes what a killed process has open one by one: the link may go before the lock does.
+        if case .alive(let other) = try await adopt(task, by: launcher) {
+            _ = try await onLoop { await Self.drain(other) }
+        }
         guard case .gone = try await adopt(task, by: launcher) else {
             Issue.record("it does not count as gone")
             return
@@ -359,6 +391,32 @@ import Testing
         }
         _ = try await follow(task, by: launcher, again: true)
         #expect(task.directory.exit()?.result == .success)
+        #expect(task.folder.text(of: "runs") == "ran\n")
+    }
+
+    /// It waits for another task, and with it the link, were that not ended: as after an agent that was killed between
+    /// the launch of a task and its claim.
+    @Test func aSupervisorThatComesTooLateLetsGoOfTheTask() async throws {
+        let launcher = try await makeLauncher()
+        let task = try SupervisedTask(
+            "echo >\"$folder/up\"; echo ran >>\"$folder/runs\"\n" + SupervisedTask.wait(for: "go")
+        )
+        defer { task.remove() }
+        try task.start()
+        _ = try await task.line("up")
+        let path = task.directory.path
+        try await onLoop {
+            let link = try launcher.launch(directory: path, again: false)
+            var isOver = false
+            spawn {
+                while await link.news() != .over { continue }
+                isOver = true
+            }
+            // Sooner than the nursery ends, and with it the supervisors without a task.
+            try await eventually(within: .seconds(8)) { isOver }
+        }
+        try task.signal("go")
+        #expect(try await task.exit().result == .success)
         #expect(task.folder.text(of: "runs") == "ran\n")
     }
 

@@ -10,15 +10,20 @@ import Testing
 
     init() throws { folder = try TestFolder() }
 
+    /// A file that is only added to takes no splice(2), as some file systems' do not.
+    private static let flags = [0, O_APPEND]
+
     /// A store and the writing end of its pipe.
     private func make(
         limit: Int64 = 1 << 20,
-        at path: String? = nil
+        at path: String? = nil,
+        flags: Int32 = 0
     ) throws -> (store: OutputStore, write: FileDescriptor) {
         let pipe = try FileDescriptor.pipe()
         pipe.read.setNonBlocking()
         pipe.write.setNonBlocking()
-        let file = try FileDescriptor.open(path ?? folder / "output", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+        let path = path ?? folder / "output"
+        let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC | flags, mode: 0o600)
         return (OutputStore(from: pipe.read, to: file, null: try .null(), limit: limit), pipe.write)
     }
 
@@ -28,8 +33,9 @@ import Testing
 
     private static let pattern = (0..<60_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
 
-    @Test func whatIsWrittenIsStored() throws {
-        var (store, write) = try make()
+    @Test(arguments: flags)
+    func whatIsWrittenIsStored(_ flags: Int32) throws {
+        var (store, write) = try make(flags: flags)
         try expectOpen(&store)
         #expect(store.total == 0)
         var expected: [UInt8] = []
@@ -45,8 +51,9 @@ import Testing
         store.sync()
     }
 
-    @Test func theEndIsSeenAndNothingBeforeItIsLost() throws {
-        var store = try storeAtItsEnd(of: Self.pattern)
+    @Test(arguments: flags)
+    func theEndIsSeenAndNothingBeforeItIsLost(_ flags: Int32) throws {
+        var store = try storeAtItsEnd(of: Self.pattern, flags: flags)
         while store.drain() { continue }
         let isOpen = store.drain()
         #expect(!isOpen)
@@ -55,15 +62,15 @@ import Testing
     }
 
     // The writing end is gone when this returns.
-    private func storeAtItsEnd(of bytes: [UInt8]) throws -> OutputStore {
-        let (store, write) = try make()
+    private func storeAtItsEnd(of bytes: [UInt8], flags: Int32) throws -> OutputStore {
+        let (store, write) = try make(flags: flags)
         try write.writeAll(bytes)
         return store
     }
 
-    @Test(arguments: [0, 1, 4095, 4096, 59_999, 60_000, 60_001, 119_999, 120_000] as [Int64])
-    func theLimitIsExactAndTheRestIsCounted(_ limit: Int64) throws {
-        var (store, write) = try make(limit: limit)
+    @Test(arguments: [0, 1, 4095, 4096, 59_999, 60_000, 60_001, 119_999, 120_000] as [Int64], flags)
+    func theLimitIsExactAndTheRestIsCounted(_ limit: Int64, _ flags: Int32) throws {
+        var (store, write) = try make(limit: limit, flags: flags)
         for _ in 0..<2 {
             try write.writeAll(Self.pattern)
             try expectOpen(&store)
@@ -108,11 +115,11 @@ import Testing
         return (store, ChildProcess(try child.spawn()))
     }
 
-    @Test(.enabled(if: isRoot, "only root can mount"))
-    func onAFullDiskAllIsCountedAllTheSame() throws {
+    @Test(.enabled(if: isRoot, "only root can mount"), arguments: flags)
+    func onAFullDiskAllIsCountedAllTheSame(_ flags: Int32) throws {
         let disk = try TinyDisk(size: 64 << 10)
         defer { disk.remove() }
-        var (store, write) = try make(at: disk.path + "/output")
+        var (store, write) = try make(at: disk.path + "/output", flags: flags)
         for _ in 0..<5 {
             try write.writeAll(Self.pattern)
             try expectOpen(&store)

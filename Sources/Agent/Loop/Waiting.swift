@@ -47,14 +47,16 @@ public final class Wakeup {
     }
 }
 
-/// Lets a bounded number of tasks in at a time, the others in the order of their arrival.
+/// Lets a bounded number of tasks in at a time, the others in the order in which they lined up.
 @LoopActor
 public final class Gate {
-    /// One task's place in the queue.
+    /// One task's place in the order. It can be had before the task comes for it.
     @LoopActor
     public final class Ticket {
-        fileprivate var waiter: UnsafeContinuation<Void, Never>?
-        fileprivate var holdsPlace = false
+        fileprivate enum State { case new, inLine, inside, done }
+
+        fileprivate var state = State.new
+        fileprivate var waiter: (@LoopActor () -> Void)?
         fileprivate var isAdmitted = false
 
         public nonisolated init() {}
@@ -66,46 +68,53 @@ public final class Gate {
 
     public nonisolated init(width: Int) { free = width }
 
+    /// Takes a place for the ticket: inside, if there is one, else at the end of the line. Who does so and does not come
+    /// to `run` or `enter` has to `leave`.
+    public func lineUp(_ ticket: Ticket) {
+        guard case .new = ticket.state else { return }
+        if free > 0 {
+            free -= 1
+            ticket.state = .inside
+        } else if !ticket.isAdmitted {
+            ticket.state = .inLine
+            queue.append(ticket)
+        }
+    }
+
     /// Runs `body` when there is a place for it.
     public func run<T, E: Error>(
         _ ticket: Ticket = Ticket(),
         _ body: @LoopActor () async throws(E) -> T
     ) async throws(E) -> T {
-        await enter(ticket)
+        await withUnsafeContinuation { continuation in enter(ticket) { continuation.resume() } }
         defer { leave(ticket) }
         return try await body()
+    }
+
+    /// Calls `body` when there is a place for it: now, or later. It has the place until somebody calls `leave`.
+    public func enter(_ ticket: Ticket, _ body: @escaping @LoopActor () -> Void) {
+        lineUp(ticket)
+        if case .inLine = ticket.state { ticket.waiter = body } else { body() }
     }
 
     /// Lets the ticket's task in beyond the bound: now, if it waits, or when it comes.
     public func admit(_ ticket: Ticket) {
         ticket.isAdmitted = true
+        if case .inLine = ticket.state { ticket.state = .new }
         resume(ticket)
     }
 
     private func resume(_ ticket: Ticket) {
         let waiter = ticket.waiter
         ticket.waiter = nil
-        waiter?.resume()
+        waiter?()
     }
 
-    private func enter(_ ticket: Ticket) async {
-        await withUnsafeContinuation { continuation in
-            if free > 0 {
-                free -= 1
-                ticket.holdsPlace = true
-                continuation.resume()
-            } else if ticket.isAdmitted {
-                continuation.resume()
-            } else {
-                ticket.waiter = continuation
-                queue.append(ticket)
-            }
-        }
-    }
-
-    private func leave(_ ticket: Ticket) {
-        guard ticket.holdsPlace else { return }
-        ticket.holdsPlace = false
+    /// Gives the ticket's place up, inside or in the line: to the first in the line.
+    public func leave(_ ticket: Ticket) {
+        let wasInside = ticket.state == .inside
+        ticket.state = .done
+        guard wasInside else { return }
         while next < queue.count {
             let following = queue[next]
             next += 1
@@ -113,9 +122,9 @@ public final class Gate {
                 queue.removeFirst(next)
                 next = 0
             }
-            // One that was admitted meanwhile has left the queue already.
-            guard following.waiter != nil else { continue }
-            following.holdsPlace = true
+            // One that was admitted, or went away, has left the line already.
+            guard case .inLine = following.state else { continue }
+            following.state = .inside
             resume(following)
             return
         }

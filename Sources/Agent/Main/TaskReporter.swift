@@ -152,27 +152,33 @@ final class TaskReporter {
         case .failed(let reason): failure = reason
         case nil: break
         }
-        await deliver(
-            "ReportTaskFinish",
-            [
-                "InvocationTaskId": .string(id),
-                "TimeStamp": .integer(exit.finishedAt),
-                "Result": .string(exit.result.rawValue),
-                "ErrorInfo": .string(exit.errorInfo),
-                "ExitCode": .integer(exit.exitCode),
-                "FinalLogIndex": progress.nextIndex > 0 ? .integer(progress.nextIndex - 1) : nil,
-                "OutputUrl": .string(url),
-                "OutputUploadCOSErrorInfo": .string(failure),
-            ]
-        )
+        let finish: JSON.Object = [
+            "InvocationTaskId": .string(id),
+            "TimeStamp": .integer(exit.finishedAt),
+            "Result": .string(exit.result.rawValue),
+            "ErrorInfo": .string(exit.errorInfo),
+            "ExitCode": .integer(exit.exitCode),
+            "FinalLogIndex": progress.nextIndex > 0 ? .integer(progress.nextIndex - 1) : nil,
+            "OutputUrl": .string(url),
+            "OutputUploadCOSErrorInfo": .string(failure),
+        ]
+        guard await deliver("ReportTaskFinish", finish) == .refused, progress.start == .notSent else { return }
+        // A task that could not be written down: it may be that the service takes no end without a start.
+        await settleStart()
+        await deliver("ReportTaskFinish", finish)
     }
 
     // MARK: - Calls
 
     /// Calls until the service has taken or refused the report.
-    private func deliver(_ action: String, _ fields: JSON.Object) async {
+    @discardableResult
+    private func deliver(_ action: String, _ fields: JSON.Object) async -> Outcome {
         var backoff = Backoff()
-        while await attempt(action, fields) == .undelivered { await sleep(for: backoff.pause()) }
+        while true {
+            let outcome = await attempt(action, fields)
+            guard outcome == .undelivered else { return outcome }
+            await sleep(for: backoff.pause())
+        }
     }
 
     private func attempt(_ action: String, _ fields: JSON.Object) async -> Outcome {

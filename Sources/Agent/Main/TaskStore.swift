@@ -25,24 +25,28 @@ struct TaskStore: Sendable {
         files.exists(tombstones + "/" + Self.name(of: id))
     }
 
-    /// Writes a task down durably: once this has returned, no power failure makes it unknown. Leaves nothing on failure.
+    /// Writes a task down durably: once this has returned, no power failure makes it unknown. Leaves nothing on failure
+    /// but what was there before.
     ///
     /// - Parameter end: the end of a task that will not start.
     func accept(_ record: TaskRecord, end: TaskExit? = nil) throws(FileError) {
         let directory = directory(of: record.id)
+        let isNew = !files.exists(directory.path)
         do throws(FileError) {
             try directory.accept(record, end: end)
             try files.sync(directory: tasks)
         } catch {
-            try? files.remove(directory.path)
+            if isNew { try? files.remove(directory.path) }
             throw error
         }
     }
 
-    /// The tasks of earlier agents, without their scripts, in no order. What was only half written down or half removed goes. What cannot be
-    /// read or removed now stays for another agent, and does not stand in the way of the rest.
+    /// The tasks of earlier agents, without their scripts: first those that a supervisor has claimed, as what already runs
+    /// does not wait for a slot behind what does not. What was only half written down or half removed goes. What cannot
+    /// be read or removed now stays for another agent, and does not stand in the way of the rest.
     func recover() throws(FileError) -> (found: [(task: TaskRecord, progress: TaskProgress)], failures: [FileError]) {
-        var found: [(TaskRecord, TaskProgress)] = []
+        var claimed: [(TaskRecord, TaskProgress)] = []
+        var unclaimed: [(TaskRecord, TaskProgress)] = []
         var failures: [FileError] = []
         for name in try files.list(tasks) {
             let directory = TaskDirectory(path: tasks + "/" + name, files: files)
@@ -50,7 +54,7 @@ struct TaskStore: Sendable {
                 if var book = try directory.book(), !hasTombstone(book.record.id) {
                     // Only a supervisor needs the script, and reads it itself.
                     book.record.command = ""
-                    found.append(book)
+                    if files.exists(directory.claimPath) { claimed.append(book) } else { unclaimed.append(book) }
                 } else {
                     try files.remove(directory.path)
                 }
@@ -58,7 +62,7 @@ struct TaskStore: Sendable {
                 failures.append(error)
             }
         }
-        return (found, failures)
+        return (claimed + unclaimed, failures)
     }
 
     /// Removes a finished task, leaving its tombstone, which its file becomes.

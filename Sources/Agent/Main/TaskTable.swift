@@ -18,8 +18,9 @@ final class TaskTable {
     /// What waits for the service, and what waits for object storage.
     private var waiting: WaitingOutput
     private var wholeWaiting: WaitingOutput
-    /// Tasks that are to be written down, the next one last.
-    private var described: [TaskDescription] = []
+    /// Tasks that are to be written down, the next one last. They have lined up for a slot in the order of their
+    /// description, which is not that in which they will have been written down.
+    private var described: [(TaskDescription, Gate.Ticket)] = []
     /// Tasks that are being written down, and whether they were cancelled meanwhile.
     private var accepting: [String: Bool] = [:]
     /// Tasks that are over, but whose tombstone the disk did not take.
@@ -72,24 +73,29 @@ final class TaskTable {
         let new = descriptions.filter { !isKnown($0.id) && accepting.updateValue(false, forKey: $0.id) == nil }
         guard !new.isEmpty else { return [] }
         platform.launcher.prepare()
-        described.insert(contentsOf: new.reversed(), at: 0)
+        let tickets = new.map { description in
+            let ticket = Gate.Ticket()
+            slots.lineUp(ticket)
+            return (description, ticket)
+        }
+        described.insert(contentsOf: tickets.reversed(), at: 0)
         return (0..<min(new.count, Self.intakeWidth)).map { _ in
             spawn { [self] in
-                while let description = described.popLast() {
+                while let (description, ticket) = described.popLast() {
                     // Popping leaves the room of them all.
                     if described.isEmpty { described = [] }
-                    await accept(description)
+                    await accept(description, ticket)
                 }
             }
         }
     }
 
-    private func accept(_ description: TaskDescription) async {
+    private func accept(_ description: TaskDescription, _ ticket: Gate.Ticket) async {
         let accepted = await EventLoop.shared.offload(to: platform.worker) { [intake, store, clock = platform.clock] in
             Accepted(intake.take(description), store: store, clock: clock)
         }
         let isCancelled = accepting.removeValue(forKey: description.id) ?? false
-        begin(accepted)
+        begin(accepted, ticket)
         if isCancelled { workers[description.id]?.cancel() }
     }
 
@@ -112,7 +118,7 @@ final class TaskTable {
         }
     }
 
-    private func begin(_ accepted: Accepted) {
+    private func begin(_ accepted: Accepted, _ ticket: Gate.Ticket) {
         let record = accepted.task.record
         if let failure = accepted.task.failure {
             log.warning("task \(record.id): \(failure)")
@@ -125,10 +131,15 @@ final class TaskTable {
         if let storeFailure = accepted.storeFailure {
             log.error("task \(record.id): cannot be written down: \(storeFailure)")
         }
-        begin(record, end: accepted.end)
+        begin(record, ticket: ticket, end: accepted.end)
     }
 
-    private func begin(_ record: TaskRecord, progress: TaskProgress = TaskProgress(), end: TaskExit? = nil) {
+    private func begin(
+        _ record: TaskRecord,
+        ticket: Gate.Ticket = Gate.Ticket(),
+        progress: TaskProgress = TaskProgress(),
+        end: TaskExit? = nil
+    ) {
         let id = record.id
         var record = record
         // Its supervisor reads it off the disk; a thousand scripts in memory could be anything.
@@ -140,14 +151,14 @@ final class TaskTable {
             api: api,
             outputUpload: outputUpload,
             slots: slots,
+            ticket: ticket,
             log: log,
             progress: progress,
             end: end,
             hasEnded: { [self] in hasEnded(id) }
         )
         workers[id] = worker
-        spawn { [self] in
-            let end = await worker.live()
+        worker.live { [self] end in
             bury(id, end)
             workers[id] = nil
             waiting.remove(id)

@@ -18,7 +18,7 @@ final class TaskWorker {
     private let machine: any Machine
     private let clock: any WallClock
     private let slots: Gate
-    private let ticket = Gate.Ticket()
+    private let ticket: Gate.Ticket
     private let hasEnded: @LoopActor () -> Void
     private let isWrittenDown: Bool
     private let log: Log
@@ -30,9 +30,12 @@ final class TaskWorker {
     private var wholeSize: Int64?
     private var upload: Task<Void, Never>?
     private var isUploadDue = false
+    /// Repeats the report of the start, as long as the service has not heard of it.
+    private var startReport: Task<Void, Never>?
 
     /// - Parameters:
     ///   - outputUpload: that of all tasks; without one the task has its own.
+    ///   - ticket: for `slots`; it may have lined up already.
     ///   - progress: how far earlier agents have come.
     ///   - end: the end of a task that could not even be written down.
     ///   - hasEnded: called when the script has ended, and its reports may have to wait.
@@ -43,6 +46,7 @@ final class TaskWorker {
         api: InvokeAPI,
         outputUpload: OutputUpload? = nil,
         slots: Gate,
+        ticket: Gate.Ticket = Gate.Ticket(),
         log: Log,
         progress: TaskProgress = TaskProgress(),
         end: TaskExit? = nil,
@@ -58,6 +62,7 @@ final class TaskWorker {
         machine = platform.machine
         clock = platform.clock
         self.slots = slots
+        self.ticket = ticket
         self.outputUpload = outputUpload ?? OutputUpload(platform: platform, api: api, log: log)
         self.log = log
         reporter = TaskReporter(
@@ -82,32 +87,50 @@ final class TaskWorker {
         slots.admit(ticket)
     }
 
-    /// Lives the task to its end.
-    func live() async -> End {
-        guard isWrittenDown else {
-            // No start is reported of what an agent that takes over would not know of: the service would wait for ever.
-            await report()
-            return .reported
-        }
-        if !hasExit {
+    /// Lives the task to its end, and says then how it ended.
+    ///
+    /// While it waits for a slot there is no Swift task of it: that would take kilobytes.
+    func live(_ whenOver: @escaping @LoopActor (End) -> Void) {
+        spawn { [self] in
+            guard isWrittenDown, !hasExit else {
+                slots.leave(ticket)
+                await finish()
+                return whenOver(.reported)
+            }
             let adoption = launcher.adopt(directory: directory.path)
-            if case .unclaimed = adoption, await reporter.tryStart() == .refused { return .refused }
+            if case .unclaimed = adoption, await reporter.tryStart() == .refused {
+                slots.leave(ticket)
+                return whenOver(.refused)
+            }
             // Where the service did not hear of the start, the script does not wait until it has.
-            let start = reporter.progress.start == .settled ? nil : spawn { [self] in await settleStart() }
-            await slots.run(ticket) { await supervise(adoption) }
-            hasEnded()
-            await start?.value
-        } else {
-            hasEnded()
+            if reporter.progress.start != .settled { startReport = spawn { [self] in await settleStart() } }
+            slots.enter(ticket) { [self] in
+                spawn { [self] in
+                    await supervise(adoption)
+                    slots.leave(ticket)
+                    await finish()
+                    whenOver(.reported)
+                }
+            }
         }
-        await reporter.settleStart()
-        await report()
-        return .reported
     }
 
     private func settleStart() async {
         await reporter.settleStart()
+        startReport = nil
         uploadSoon()
+    }
+
+    /// Reports all that is left to report of a task that has ended.
+    @inline(never)
+    private func finish() async {
+        // No start is reported of what an agent that takes over would not know of: the service would wait for ever.
+        if isWrittenDown {
+            hasEnded()
+            await startReport?.value
+            await reporter.settleStart()
+        }
+        await report()
     }
 
     // MARK: - Supervisor and output
@@ -163,6 +186,7 @@ final class TaskWorker {
 
     /// The supervisor was killed, or everything was by a restart of the machine: what it left behind is ended, and
     /// nobody knows how the script would have.
+    @inline(never)
     private func loseSupervisor() async {
         do throws(FileError) {
             // Its last act may have been the exit, just after we looked.

@@ -282,10 +282,7 @@ import Testing
                 }
             )
             var isOver = false
-            spawn {
-                _ = await worker?.live()
-                isOver = true
-            }
+            worker?.live { _ in isOver = true }
             let supervisor = try await world.host.supervisor(of: "task-1")
             try supervisor.write("hello")
             try supervisor.finish()

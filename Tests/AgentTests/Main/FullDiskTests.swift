@@ -24,6 +24,38 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 3])
+    func aServiceThatTakesNoEndWithoutAStartGetsOne(refusals: Int) async throws {
+        try await onLoop {
+            let host = FakeHost()
+            let agent = try TestAgent(on: host)
+            agent.files.failWrites(0...)
+            var hasStarted = false
+            var refused = 0
+            agent.service.answer = { call in
+                switch call.action {
+                case "ReportTaskStart":
+                    hasStarted = true
+                    return .taken
+                case "ReportTaskFinish" where !hasStarted || refused < refusals:
+                    refused += 1
+                    return .error("InvalidParameter")
+                default: return .taken
+                }
+            }
+            await agent.accept("task-1")
+            try await agent.finishAll()
+            // A second refusal is the last word.
+            #expect(
+                agent.service.actions(of: "task-1") == ["ReportTaskFinish", "ReportTaskStart", "ReportTaskFinish"]
+            )
+            let ends = agent.service.calls(of: "task-1").filter { $0.action == "ReportTaskFinish" }
+            #expect(ends.first == ends.last)
+            #expect(ends.last?.result == "START_FAILED")
+            #expect(host.launches.isEmpty)
+        }
+    }
+
     @Test func anotherReasonNotToStartIsToldInstead() async throws {
         try await onLoop {
             let host = FakeHost()

@@ -33,6 +33,15 @@ import Testing
 
     // MARK: - Accept and recover
 
+    @Test(arguments: [["a", "d"], ["b", "c"], ["e"]])
+    func whatRunsComesBeforeWhatDoesNot(claimed: [String]) throws {
+        for id in ["a", "b", "c", "d", "e"] { try store.accept(.plain(id)) }
+        for id in claimed { try TestFiles().create(store.directory(of: id).claimPath) }
+        let ids = try store.recover().found.map(\.task.id)
+        #expect(ids.count == 5)
+        #expect(Set(ids.prefix(claimed.count)) == Set(claimed))
+    }
+
     @Test func whatIsAcceptedIsRecovered() throws {
         let records = [TaskRecord.plain("a"), .plain("b"), .plain("c/../d")]
         for record in records { try store.accept(record) }
@@ -96,6 +105,19 @@ import Testing
             #expect(try names(tasks).isEmpty)
             #expect(try recovered().isEmpty)
         }
+    }
+
+    /// As of a task that could not be read when the agent started: another agent may be able to.
+    @Test func whatWasThereBeforeAFailureStays() throws {
+        try store.accept(.plain("a"))
+        try files.create(store.directory(of: "a").claimPath)
+        files.fail { operation, path in
+            operation == .publish || operation == .sync ? FileError(.noSpace, "\(path): no space left") : nil
+        }
+        #expect(throws: FileError.self) { try store.accept(.plain("a")) }
+        files.fail(nil)
+        #expect(try recovered() == ["a"])
+        #expect(files.exists(store.directory(of: "a").claimPath))
     }
 
     @Test func aTaskThatIsNotSafelyOnDiskIsNotAccepted() throws {
