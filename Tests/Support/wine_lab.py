@@ -5,10 +5,15 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+
+# Who is told to end cleans up all the same.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 class HubError(Exception):
