@@ -32,7 +32,16 @@ temporary_folder "$CACHE/lab"
 cp "$EXECUTABLE" "$TEMPORARY/tat_agent.exe"
 cp "$OUTPUT/windows_checks.exe" "$PACKAGE"/install/windows/*.bat "$TEMPORARY/"
 printf 'tat_agent.exe has %s bytes\n' "$(stat -c %s "$TEMPORARY/tat_agent.exe")"
+# Both wait most of the time.
+checks=
 if (($# == 0)); then
-    python3 "$PACKAGE/Tests/WindowsEndToEnd/checks.py" "$WINE_ROOT" "$TEMPORARY"
+    python3 "$PACKAGE/Tests/WindowsEndToEnd/checks.py" "$WINE_ROOT" "$TEMPORARY" >"$TEMPORARY/checks.log" 2>&1 &
+    checks=$!
 fi
-python3 "$PACKAGE/Tests/WindowsEndToEnd/end_to_end.py" "$WINE_ROOT" "$HUB" "$TEMPORARY" "$@"
+status=0
+python3 "$PACKAGE/Tests/WindowsEndToEnd/end_to_end.py" "$WINE_ROOT" "$HUB" "$TEMPORARY" "$@" || status=1
+if [[ $checks ]]; then
+    wait "$checks" || status=1
+    cat "$TEMPORARY/checks.log"
+fi
+exit "$status"

@@ -16,15 +16,6 @@ enum ImageState {
 
     /// `nil` where the system has none.
     private static var current: String? {
-        var buffer = [WCHAR](repeating: 0, count: 128)
-        var size = DWORD(buffer.count * 2 - 2)
-        let status = shim_win_RegGetValue_string(
-            shim_win_local_machine(),
-            #"SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State"#.wide,
-            "ImageState".wide,
-            &buffer,
-            &size
-        )
-        return status == 0 ? String(wide: buffer) : nil
+        Registry.text(#"SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State"#, "ImageState")
     }
 }

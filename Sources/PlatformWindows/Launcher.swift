@@ -6,8 +6,9 @@ import CShims
 public final class WindowsLauncher: Launcher {
     private let poller: CompletionPoller
     private let executable: String
-    /// A supervisor without a task, which saves the next one the time that a process takes to start.
-    private var spare: WindowsSupervisorLink?
+    /// Supervisors without a task, which save the next ones the time that a process takes to start: one that was started
+    /// for that, and those whose task has left nothing behind.
+    private var spares: [WindowsSupervisorLink] = []
     private var spareEnd: LoopTimer?
     private var spareStart: LoopTimer?
 
@@ -20,16 +21,18 @@ public final class WindowsLauncher: Launcher {
     }
 
     public func prepare() {
-        if spare?.isOver ?? true { spare = try? start(["supervise"]) }
+        spares.removeAll { $0.isOver }
+        if spares.isEmpty, let spare = try? start(["supervise"]) { spares.append(spare) }
         spareEnd?.cancel()
         spareEnd = EventLoop.shared.schedule(after: Self.sparePatience) {
-            self.spare?.close()
-            self.spare = nil
+            for spare in self.spares { spare.close() }
+            self.spares = []
         }
     }
 
-    /// How long a spare supervisor without work is kept.
+    /// How long spare supervisors without work are kept, and how many.
     private static let sparePatience = Duration.seconds(10)
+    private static let spareLimit = 8
     /// When the next one is started: not while the machine is busy with a task's start.
     private static let spareDelay = Duration.milliseconds(200)
 
@@ -37,20 +40,23 @@ public final class WindowsLauncher: Launcher {
         spareStart?.cancel()
         spareStart = EventLoop.shared.schedule(after: Self.spareDelay) { self.prepare() }
         let path = Path.native(directory)
-        if !again, let link = spare {
-            spare = nil
-            if link.send(Array((path + "\n").utf8)) {
-                link.whenOver = { [weak self] in self?.prepare() }
-                return link
-            }
+        while !again, let link = spares.popLast() {
+            if link.give(directory: path) { return followed(link) }
         }
         do throws(SystemError) {
-            let link = try start(["supervise", path])
-            link.whenOver = { [weak self] in self?.prepare() }
-            return link
+            return followed(try start(["supervise", path]))
         } catch {
             throw LaunchError("the task's supervisor could not be started: \(error)")
         }
+    }
+
+    private func followed(_ link: WindowsSupervisorLink) -> WindowsSupervisorLink {
+        link.whenOver = { [weak self] link in
+            guard let self else { return }
+            if spares.count < Self.spareLimit, let spare = link.renewed() { spares.append(spare) }
+            prepare()
+        }
+        return link
     }
 
     /// Starts the executable anew, with the other end of the link as its standard input.

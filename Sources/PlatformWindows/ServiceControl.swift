@@ -64,8 +64,9 @@ enum ServiceControl {
     /// The start goes on; to be told again and again while it does.
     static func starting() { report(DWORD(SERVICE_START_PENDING)) }
 
-    /// The agent is ready.
+    /// The agent is ready. Nothing where it was asked to stop meanwhile: the manager waits for the end then.
     static func running() {
+        guard !isStopRequested else { return }
         _ = shim_win_SetServiceStatus(DWORD(SERVICE_RUNNING), accepted, 0, 0, 0, 0)
     }
 

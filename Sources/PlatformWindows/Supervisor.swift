@@ -1,13 +1,15 @@
 import Agent
 import CShims
 
-/// `tat_agent supervise DIR`: owns one task, whatever becomes of the agent. One thread, no loop, as small as can be.
+/// `tat_agent supervise DIR`: owns one task, whatever becomes of the agent. One thread, no loop, as small as can be. If
+/// nothing is left of the task when it is over, and the agent still there, the process takes another one.
 struct Supervisor {
     private let directory: TaskDirectory
     private let record: TaskRecord
     private let pipe: SupervisorPipe
 
-    /// Runs the task in `directory` to its end, unless another supervisor has claimed it. The process' exit code.
+    /// Runs the task in `directory` to its end, unless another supervisor has claimed it, then those that the agent has
+    /// for this process. The process' exit code.
     ///
     /// - Parameter directory: `nil`: the agent says so through the link, when there is a task.
     static func run(directory: String?) -> Int32 {
@@ -15,26 +17,27 @@ struct Supervisor {
         _ = shim_win_SetErrorMode(UINT(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX))
         // Whatever is typed for the script is not meant for this process, which shares its console.
         _ = shim_win_SetConsoleCtrlHandler { _ in }
+        var link = inheritedLink().flatMap { try? AgentLink($0) }
+        var next = directory
         do throws(SystemError) {
-            guard let supervisor = try claimed(directory) else { return 0 }
-            supervisor.run()
+            while let path = next ?? link?.receivePath() {
+                next = nil
+                guard let supervisor = try claimed(path, from: link) else { return 0 }
+                link = supervisor.run()
+            }
             return 0
         } catch {
             return 1
         }
     }
 
-    /// The supervisor of a task; `nil` when there is none for this process. Nothing but the supervisor holds the link when
-    /// this has returned: its end is the sign for the agent.
-    private static func claimed(_ directory: String?) throws(SystemError) -> Supervisor? {
-        let link = inheritedLink()
-        guard let path = directory ?? link.flatMap(receivePath) else { return nil }
+    /// The supervisor of a task; `nil` when another process is.
+    private static func claimed(_ path: String, from link: AgentLink?) throws(SystemError) -> Supervisor? {
         let directory = TaskDirectory(path: path, files: WindowsFiles())
         guard let record = directory.record() else {
             throw SystemError("record of \(path)", code: ErrorCode.fileNotFound)
         }
-        guard let pipe = try SupervisorPipe(claiming: directory) else { return nil }
-        if let link { pipe.add(link) }
+        guard let pipe = try SupervisorPipe(claiming: directory, from: link) else { return nil }
         return Supervisor(directory: directory, record: record, pipe: pipe)
     }
 
@@ -47,39 +50,24 @@ struct Supervisor {
         return Handle(owning: raw)
     }
 
-    /// Waits for the path of a task directory, ended by a line feed; `nil` when the agent wants nothing any more.
-    private static func receivePath(from link: Handle) -> String? {
-        var path: [UInt8] = []
-        guard let reading = try? Operation(on: link, capacity: 4096) else { return nil }
-        while path.last != UInt8(ascii: "\n"), path.count <= Int(Pipe.messageLimit) {
-            guard (try? reading.read()) != nil else { return nil }
-            _ = shim_win_WaitForSingleObject(reading.event.raw, DWORD(INFINITE))
-            guard let piece = try? reading.result(), !piece.isEmpty else { return nil }
-            // Nothing comes behind it before the task is claimed but pokes, and the task is looked at then anyway.
-            let end = piece.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? piece.endIndex
-            path.append(contentsOf: piece[..<end])
-        }
-        return String(decoding: path.dropLast(), as: UTF8.self)
-    }
-
-    private func run() {
+    /// The connection to the agent that started this process, if that has another task for it.
+    private func run() -> AgentLink? {
         do throws(StartFailure) {
-            if directory.isCancelled {
-                end(TaskExit(.terminated, finishedAt: now))
-            } else {
-                let script = try start()
-                let (exit, isOutputOpen) = follow(script)
-                // What a script that ended by itself left behind may live on.
-                if [.success, .failed].contains(exit.result) { script.job.release() }
-                script.close()
-                removeScripts()
-                end(exit)
-                if isOutputOpen { Self.outlive(script.output) }
-            }
+            if directory.isCancelled { return end(TaskExit(.terminated, finishedAt: now), isFree: true) }
+            let script = try start()
+            let (exit, isOutputOpen) = follow(script)
+            let isFree = !isOutputOpen && script.job.isEmpty
+            // What a script that ended by itself left behind may live on.
+            if [.success, .failed].contains(exit.result) { script.job.release() }
+            script.close()
+            removeScripts()
+            let link = end(exit, isFree: isFree)
+            if isOutputOpen { Self.outlive(script.output) }
+            return link
         } catch {
             // On a full disk the end may need the room.
             removeScripts()
-            end(TaskExit(error, finishedAt: now))
+            return end(TaskExit(error, finishedAt: now), isFree: true)
         }
     }
 
@@ -149,7 +137,8 @@ struct Supervisor {
             let store = try OutputStore(from: reading, to: file, limit: record.outputLimit)
             let job = try Job()
             let (program, line) = command.command(for: path, consoleIsUTF8: logon == nil && command.isUTF8)
-            if logon == nil, command.isUTF8 { _ = shim_win_SetConsoleCP(UINT(CP_UTF8)) }
+            // A task before this one may have left another.
+            if logon == nil { _ = shim_win_SetConsoleCP(command.isUTF8 ? UINT(CP_UTF8) : shim_win_GetOEMCP()) }
             var child = Child(
                 program: program,
                 commandLine: line,
@@ -302,7 +291,7 @@ struct Supervisor {
     // MARK: - The end
 
     /// Records the end, as soon as the disk takes it, and lets the agents know.
-    private func end(_ exit: TaskExit) {
+    private func end(_ exit: TaskExit, isFree: Bool) -> AgentLink? {
         while true {
             do throws(FileError) {
                 try directory.end(exit)
@@ -313,7 +302,7 @@ struct Supervisor {
                 shim_win_Sleep(1000)
             }
         }
-        pipe.close()
+        return pipe.close(isFree: isFree)
     }
 
     /// Goes on reading what processes that the script left behind still write, and throws it away: without a reader the

@@ -1,6 +1,74 @@
 import Agent
 import CShims
 
+/// A supervisor's connection to an agent. It sends single bytes (`News`); the agent sends lines: the path of a task's
+/// directory to a supervisor without a task, empty ones to have it look again.
+final class AgentLink {
+    /// `nil` when it is closed.
+    private var operations: (reading: Operation, writing: Operation)?
+
+    init(_ pipe: Handle) throws(SystemError) {
+        let reading = try Operation(on: pipe, capacity: 4096)
+        operations = (reading, try Operation(on: pipe, capacity: 1))
+        try reading.read()
+    }
+
+    /// Ends the connection, whoever still has this object.
+    func close() { operations = nil }
+
+    /// Signalled when something has come; `nil` when it is closed.
+    var event: Handle? { operations?.reading.event }
+
+    /// What an agent is told.
+    enum News: UInt8 {
+        /// There is more output.
+        case output = 0x6f
+        /// All output is there.
+        case wholeOutput = 0x77
+        /// The exit is recorded, and the supervisor takes another task. Without this it ends, and so does the link.
+        case free = 0x66
+    }
+
+    /// Whether it is on its way. To an agent that reads so slowly that its pipe is full nothing is told.
+    @discardableResult
+    func tell(_ news: News) -> Bool {
+        guard let writing = operations?.writing, (try? writing.result()) != nil else { return false }
+        return (try? writing.write(news.rawValue)) != nil
+    }
+
+    /// What has come, empty when nothing has; `nil` when the agent has ended the connection.
+    func receive() -> [UInt8]? {
+        guard let reading = operations?.reading else { return nil }
+        do throws(SystemError) {
+            guard let bytes = try reading.result().map(Array.init) else { return [] }
+            try reading.read()
+            return bytes
+        } catch {
+            return nil
+        }
+    }
+
+    /// Waits for the path of a task's directory; `nil` when the agent wants nothing any more.
+    func receivePath() -> String? {
+        var path: [UInt8] = []
+        while path.count <= Int(Pipe.messageLimit), let event {
+            _ = shim_win_WaitForSingleObject(event.raw, DWORD(INFINITE))
+            guard let piece = receive() else { return nil }
+            for byte in piece {
+                if byte != Self.lineEnd {
+                    path.append(byte)
+                } else if !path.isEmpty {
+                    // Nothing comes behind it before the task is claimed but pokes, and the task is looked at then anyway.
+                    return String(decoding: path, as: UTF8.self)
+                }
+            }
+        }
+        return nil
+    }
+
+    static let lineEnd = UInt8(ascii: "\n")
+}
+
 /// The supervisor's claim to its task, its sign of life, and the way to poke it.
 ///
 /// The claim is the file `claim`, which is made once and held open so that nobody else can write to it: who cannot open
@@ -12,25 +80,17 @@ final class SupervisorPipe {
     private let name: String
     private var claim: Handle?
     private var listener: (pipe: Handle, connecting: Operation)?
-    private var links: [Link] = []
-
-    /// A connection of an agent.
-    private final class Link {
-        let pipe: Handle
-        let reading: Operation
-        let writing: Operation
-
-        init(_ pipe: Handle) throws(SystemError) {
-            self.pipe = pipe
-            reading = try Operation(on: pipe, capacity: 64)
-            writing = try Operation(on: pipe, capacity: 1)
-            try reading.read()
-        }
-    }
+    /// Of the agent that started this process.
+    private let starter: AgentLink?
+    private var links: [AgentLink]
 
     /// Claims the task; `nil` when another supervisor has.
-    init?(claiming directory: TaskDirectory) throws(SystemError) {
+    ///
+    /// - Parameter starter: the connection to the agent that started this process.
+    init?(claiming directory: TaskDirectory, from starter: AgentLink?) throws(SystemError) {
         name = Pipe.freshName()
+        self.starter = starter
+        links = starter.map { [$0] } ?? []
         try listen(isFirst: true)
         let claim: Handle
         do throws(SystemError) {
@@ -61,9 +121,8 @@ final class SupervisorPipe {
         }
     }
 
-    /// Adds a connection that was there from the start.
-    func add(_ pipe: Handle) {
-        if let link = try? Link(pipe) { links.append(link) }
+    private func add(_ pipe: Handle) {
+        if let link = try? AgentLink(pipe) { links.append(link) }
     }
 
     /// Adds the connection of an agent that takes over, and has it look: of what was stored before now, and after it
@@ -75,7 +134,7 @@ final class SupervisorPipe {
 
     /// What to wait for.
     var events: [Handle] {
-        (links.count < Self.linkLimit ? listener.map { [$0.connecting.event] } ?? [] : []) + links.map(\.reading.event)
+        (links.count < Self.linkLimit ? listener.map { [$0.connecting.event] } ?? [] : []) + links.compactMap(\.event)
     }
 
     /// Serves what has come; whether anybody poked.
@@ -83,14 +142,9 @@ final class SupervisorPipe {
         accept()
         var wasPoked = false
         links.removeAll { link in
-            do throws(SystemError) {
-                guard let bytes = try link.reading.result() else { return false }
-                wasPoked = wasPoked || !bytes.isEmpty
-                try link.reading.read()
-                return false
-            } catch {
-                return true
-            }
+            guard let bytes = link.receive() else { return true }
+            wasPoked = wasPoked || !bytes.isEmpty
+            return false
         }
         return wasPoked
     }
@@ -109,27 +163,18 @@ final class SupervisorPipe {
         }
     }
 
-    /// What agents are told, one byte each.
-    enum News: UInt8 {
-        /// There is more output.
-        case output = 0x6f
-        /// All output is there.
-        case wholeOutput = 0x77
-    }
-
-    /// Tells all agents. One that reads so slowly that its pipe is full has enough to look at.
-    func announce(_ news: News) {
-        for link in links {
-            guard (try? link.writing.result()) != nil else { continue }
-            try? link.writing.write(news.rawValue)
-        }
+    /// Tells all agents.
+    func announce(_ news: AgentLink.News) {
+        for link in links { link.tell(news) }
     }
 
     /// Gives the claim's file back, for whoever removes the directory, and ends all connections: for the agents, the sign
-    /// that the exit is recorded.
-    func close() {
+    /// that the exit is recorded. A process that is free for another task keeps the one to the agent that started it.
+    func close(isFree: Bool) -> AgentLink? {
         claim = nil
         listener = nil
-        links = []
+        let isKept = isFree && links.contains { $0 === starter } && starter?.tell(.free) ?? false
+        for link in links where !isKept || link !== starter { link.close() }
+        return isKept ? starter : nil
     }
 }

@@ -1,7 +1,7 @@
 import Agent
 import CShims
 
-/// A connection to a supervisor: it sends a byte for news, this side one to poke it, and its end is the end of the task.
+/// A connection to a supervisor, for one task or while it waits for one (`AgentLink` is its other end).
 @LoopActor
 final class WindowsSupervisorLink: SupervisorLink {
     private let pipe: Handle
@@ -10,8 +10,9 @@ final class WindowsSupervisorLink: SupervisorLink {
     private let buffer = Buffer(count: 64)
     private var hasWholeOutput = false
     private(set) var isOver = false
-    /// Called when the supervisor has ended the connection.
-    var whenOver: (() -> Void)?
+    private var isFree = false
+    /// Called when the task is over, or the supervisor gone.
+    var whenOver: ((WindowsSupervisorLink) -> Void)?
 
     /// Memory that stays where it is while the system may write to it. Sound as `@unchecked Sendable`: it is used on the
     /// loop's thread only.
@@ -21,22 +22,31 @@ final class WindowsSupervisorLink: SupervisorLink {
         deinit { bytes.deallocate() }
     }
 
-    init(pipe: Handle, poller: CompletionPoller) throws(SystemError) {
+    convenience init(pipe: Handle, poller: CompletionPoller) throws(SystemError) {
+        try poller.add(pipe)
+        try self.init(added: pipe, poller)
+    }
+
+    private init(added pipe: Handle, _ poller: CompletionPoller) throws(SystemError) {
         self.pipe = pipe
         self.poller = poller
-        try poller.add(pipe)
         try read()
     }
+
+    /// The connection, over for one task, for another one; `nil` when its supervisor takes none. To be called once.
+    func renewed() -> WindowsSupervisorLink? { isFree ? try? WindowsSupervisorLink(added: pipe, poller) : nil }
 
     func news() async -> SupervisorNews {
         if !isOver { _ = await arrived.wait() }
         return isOver ? .over : hasWholeOutput ? .wholeOutput : .output
     }
 
-    func poke() { _ = send([UInt8(ascii: "c")]) }
+    func poke() { _ = send([AgentLink.lineEnd]) }
 
-    /// Whether the message is on its way.
-    func send(_ message: [UInt8]) -> Bool {
+    /// Has the supervisor, which has no task, take the one in `directory`. Whether the message is on its way.
+    func give(directory: String) -> Bool { send(Array(directory.utf8) + [AgentLink.lineEnd]) }
+
+    private func send(_ message: [UInt8]) -> Bool {
         guard !isOver else { return false }
         let buffer = Buffer(count: message.count)
         buffer.bytes.copyBytes(from: message)
@@ -70,15 +80,24 @@ final class WindowsSupervisorLink: SupervisorLink {
 
     private func hasRead(_ completion: CompletionPoller.Completion) {
         guard !isOver else { return }
-        guard completion.status >= 0 else {
-            close()
-            whenOver?()
-            return
+        guard completion.status >= 0 else { return end() }
+        for byte in buffer.bytes.prefix(completion.count) {
+            switch AgentLink.News(rawValue: byte) {
+            case .wholeOutput: hasWholeOutput = true
+            case .free: isFree = true
+            case .output, nil: break
+            }
         }
-        if buffer.bytes.prefix(completion.count).contains(SupervisorPipe.News.wholeOutput.rawValue) {
-            hasWholeOutput = true
-        }
+        // What comes next is for the next task.
+        if isFree { return end() }
         arrived.signal()
         do throws(SystemError) { try read() } catch { close() }
+    }
+
+    private func end() {
+        isOver = true
+        arrived.signal()
+        whenOver?(self)
+        whenOver = nil
     }
 }

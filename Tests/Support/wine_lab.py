@@ -5,10 +5,15 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+
+# Who is told to end cleans up all the same.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 class HubError(Exception):
@@ -34,7 +39,9 @@ class Wine:
                 os.replace(path + ".own", path)
         script = 'mount -t proc proc "$0/proc" && exec sleep infinity'
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, self.root]
+            # Gone with this process, however that ends.
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
+            + ["sh", "-c", script, self.root]
         )
         self.inner = self._inner()
         self.environment = {
@@ -43,8 +50,10 @@ class Wine:
         }  # fmt: skip
 
         # What Wine keeps running in the background must not hold the output of the first program.
-        null = subprocess.DEVNULL
-        subprocess.run(self.command(["cmd", "/c", "exit"]), stdin=null, stdout=null, stderr=null, check=True, timeout=120)
+        self.background = os.path.join(self.folder, "background.log")
+        with open(self.background, "w") as log:
+            null = subprocess.DEVNULL
+            subprocess.run(self.command(["cmd", "/c", "exit"]), stdin=null, stdout=log, stderr=log, check=True, timeout=120)
 
     def _inner(self):
         limit = time.monotonic() + 20

@@ -13,9 +13,11 @@ struct Check: Sendable {
         var failed = 0
         let chosen = checks.filter { check in words.isEmpty || words.contains { check.name.has($0) } }
         for check in chosen {
+            let begun = ContinuousClock.now
             do {
                 try check.body()
-                print("ok     \(check.name)")
+                let took = (ContinuousClock.now - begun) / .milliseconds(100)
+                print("ok     \(check.name)\(took < 10 ? "" : " (\(Int(took) / 10) s)")")
             } catch {
                 failed += 1
                 print("FAILED \(check.name): \(error)")

@@ -34,8 +34,8 @@ enum Starter {
                 _ = shim_win_WaitForSingleObject(process.handle.raw, DWORD(INFINITE))
                 times.append(ContinuousClock.now - begun)
             }
-            let median = times.sorted()[count / 2]
-            print("bare cmd /C echo hi \(name): median \(median / .milliseconds(1)) ms")
+            let sorted = times.sorted().map { Int($0 / .milliseconds(1)) }
+            print("bare cmd /C echo hi \(name): median \(sorted[count / 2]) ms, \(sorted[0]) to \(sorted[count - 1])")
         }
         return 0
     }

@@ -193,7 +193,12 @@ let webSocketChecks = [
             try await eventually { try await server.log(name, by: transport).has("ended") }
         }
     },
-    Check("websocket: a peer that reads nothing gets no more than 16 MiB") {
+]
+
+/// Peers that read nothing. Their sends are still pending when the connection is closed, by which the server of Wine 10 loses
+/// its heap and dies soon after: there they are only run when they are asked for, each as the last thing of a Wine.
+let stuckChecks = [
+    Check("stuck: a peer that reads nothing gets no more than 16 MiB") {
         try TestServer.with { transport, server in
             let socket = try await open("/deaf", transport, server)
             var error: TransportError?
@@ -205,7 +210,7 @@ let webSocketChecks = [
             socket.close(code: 1000, reason: "")
         }
     },
-    Check("websocket: a pong is told when the connection outlived a ping, not while output is stuck") {
+    Check("stuck: a pong is told when the connection outlived a ping, not while output is stuck") {
         try TestServer.with(keepalive: .milliseconds(100), patience: .milliseconds(200)) { transport, server in
             let socket = try await open("/echo", transport, server)
             let asked = ContinuousClock.now

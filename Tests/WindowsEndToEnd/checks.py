@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs windows_checks in Wine, with the test server on this machine: once as it is, once through a proxy.
+"""Runs windows_checks in Wine, with the test server on this machine: as it is, through a proxy, and with peers that stall.
 
    checks.py WINE_ROOT FOLDER [WORD...]
 
@@ -16,6 +16,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "Support"))
 from wine_lab import Wine  # noqa: E402
 
+# What is run in a Wine of its own: after it that Wine is not to be trusted (WebSocketChecks.swift).
+LAST = ["stuck: a peer", "stuck: a pong"]
+
+
+def run(root, folder, ports, *runs):
+    """Runs the checks in one Wine, once for each of (words, environment). Whether one failed."""
+    wine = Wine(root)
+    try:
+        program = os.path.join(wine.folder, "windows_checks.exe")
+        shutil.copy(os.path.join(folder, "windows_checks.exe"), program)
+        common = [wine.windows_path(program), ports, "system=wine", "authority=trusted"]
+        return any([wine.show(*common, *words, environment=environment, timeout=300) for words, environment in runs])
+    finally:
+        wine.close()
+
 
 def main():
     root, folder, *words = sys.argv[1:]
@@ -23,26 +38,22 @@ def main():
         [sys.executable, os.path.join(HERE, "../PlatformLinuxTests/Fixtures/http_server.py")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
-    wine = None
     try:
         told = json.loads(server.stdout.readline())
         # Before Wine starts: it reads the list once.
         trusted = os.path.join(root, "etc/ssl/certs/ca-certificates.crt")
         os.makedirs(os.path.dirname(trusted), exist_ok=True)
         shutil.copy(told["authority"], trusted)
-        wine = Wine(root)
-        program = os.path.join(wine.folder, "windows_checks.exe")
-        shutil.copy(os.path.join(folder, "windows_checks.exe"), program)
         ports = "server=" + ",".join(f"{name}:{port}" for name, port in told["ports"].items())
-        common = [wine.windows_path(program), ports, "system=wine", "authority=trusted"]
-        failed = wine.show(*common, *words)
-        if not words:
+        if words:
+            failed = run(root, folder, ports, (words, {}))
+        else:
             proxy = {"http_proxy": f"http://127.0.0.1:{told['ports']['proxy']}"}
-            failed |= wine.show(*common, "proxy=set", "proxy:", environment=proxy)
+            failed = run(root, folder, ports, ([], {}), (["proxy=set", "proxy:"], proxy))
+            for word in LAST:
+                failed |= run(root, folder, ports, ([word], {}))
     finally:
         server.terminate()
-        if wine:
-            wine.close()
     sys.exit(failed)
 
 

@@ -8,6 +8,7 @@ one of them.
 """
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -90,6 +91,30 @@ class Lab:
             os.kill(pid, signal.SIGKILL)
         self.agent.wait(timeout=20)
         wait_until(lambda: not self.hub.connected(), 30, "the hub still sees the agent")
+
+    @contextlib.contextmanager
+    def another(self, home, *options):
+        """Another agent, with a home on drive C, for as long as this lasts: a function that tells what it has said."""
+        path = os.path.join(self.wine.folder, "another.log")
+        before = self.agents()
+        # For the hub it is of another machine; without a configuration it calls addresses that nobody has.
+        environment = {"MOCK_ENABLE": "1", "MOCK_VIP": "192.168.0.9", "TAT_AGENT_HOME": "C:\\" + home}
+        with open(path, "w") as log:
+            process = subprocess.Popen(
+                self.wine.command([self.wine.windows_path(self.agent_file), *options], environment),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+        def said():
+            with open(path) as file:
+                return file.read()
+
+        try:
+            yield said
+        finally:
+            for pid in set(self.agents()) - set(before):
+                os.kill(pid, signal.SIGKILL)
+            process.wait(timeout=20)
 
     def log(self):
         with open(os.path.join(self.wine.folder, "agent.log"), errors="replace") as file:
@@ -197,6 +222,31 @@ def many(lab):
         ended(record, "FAILED" if n % 7 else "SUCCESS", n % 7)
         equal(output(record), f"task {n}\n")
         equal(record["counters"]["starts"], 1)
+
+
+@case("a supervisor whose task left nothing takes another one, which sees nothing of the task before")
+def used_again(lab):
+    ended(lab.hub.run("@echo warm"), "SUCCESS", 0)
+    before = set(lab.supervisors())
+    for _ in range(4):
+        ended(lab.hub.run("@chcp 850 >nul\n@set mark=1"), "SUCCESS", 0)
+    record = lab.hub.run("@chcp\n@if defined mark echo marked")
+    equal(output(record), "Active code page: 65001\n")
+    # Had each task taken one, none of them were left.
+    if not before & set(lab.supervisors()):
+        raise AssertionError("no supervisor was used again")
+
+
+@case("the files of a task are for nobody else")
+def private_files(lab):
+    # Wine makes permissions of the access control lists: the group's of what administrators may do.
+    id = lab.hub.create("@echo secret\n@ping -n 3 127.0.0.1 >nul")[0]
+    lab.hub.wait(id, "output")
+    folder = os.path.join(lab.home, "state", "tasks", id)
+    found = {name: os.stat(os.path.join(folder, name)).st_mode & 0o007 for name in ["", *os.listdir(folder)]}
+    equal(set(found), {"", "task", "claim", "script.bat", "output"})
+    equal({name: mode for name, mode in found.items() if mode}, {})
+    ended(lab.hub.wait(id), "SUCCESS", 0)
 
 
 # MARK: What does not start
@@ -389,19 +439,61 @@ def broken_configuration(lab):
     os.makedirs(home)
     with open(os.path.join(home, "config.dat"), "w") as file:
         file.write('{"url": ')
-    before = lab.agents()
-    log = os.path.join(home, "said.txt")
-    with open(log, "w") as file:
-        # The mock's addresses, which nobody has here: without a configuration it would call the real ones.
-        environment = {"TAT_AGENT_HOME": "C:\\broken", "MOCK_ENABLE": "1"}
-        program = lab.wine.windows_path(lab.agent_file)
-        process = subprocess.Popen(
-            lab.wine.command([program, "-n", "-c"], environment), stdin=subprocess.DEVNULL, stdout=file, stderr=file
-        )
-    wait_until(lambda: "WARN running without C:\\broken\\config.dat" in open(log).read(), 10, open(log).read())
-    for pid in set(lab.agents()) - set(before):
-        os.kill(pid, signal.SIGKILL)
-    process.wait(timeout=20)
+    with lab.another("broken", "-n", "-c") as said:
+        wait_until(lambda: "WARN running without C:\\broken\\config.dat" in said(), 10, said())
+
+
+@case("registering: the private key is for nobody else, and what is asked is signed with it")
+def registered(lab):
+    home = lab.wine.drive("registered")
+    lab.configure(home)
+    program = lab.wine.windows_path(lab.agent_file)
+    words = [program, "register", "ap-test", "code-1", "value-1"]
+    lab.hub.call("POST", "/hub/misbehave", {"action": "RegisterInstance", "how": "status500", "count": 1})
+    status, said = lab.wine.run(*words, environment={"TAT_AGENT_HOME": "C:\\registered"})
+    equal((status, "500" in said), (1, True))
+    status, said = lab.wine.run(*words, environment={"TAT_AGENT_HOME": "C:\\registered"})
+    equal((status, said), (0, "registered; the agent uses it from its next start\n"))
+    config = os.path.join(home, "config.dat")
+    equal(os.stat(config).st_mode & 0o007, 0)
+    with open(config) as file:
+        kept = json.load(file)["register"]
+    with lab.another("registered", "-n", "-c") as said:
+        wait_until(lambda: "notify channel: connected" in said(), 20, said())
+        agents = lab.hub.call("GET", "/hub/agents")["agents"]
+    (found,) = [agent for agent in agents if agent["instanceId"] == kept["instance_id"]]
+    equal((found["registered"], found["signed"]), (True, True))
+    headers = {name.lower(): value for name, value in found["headers"].items()}
+    key, signature = os.path.join(lab.wine.folder, "key.pem"), os.path.join(lab.wine.folder, "signature")
+    with open(key, "w") as file:
+        file.write(kept["private_key"])
+    with open(signature, "wb") as file:
+        file.write(base64.b64decode(headers["signature"]))
+    signed = "".join(headers[name] for name in ["machineid", "instanceid", "randomkey", "timestamp"])
+    verify = ["openssl", "dgst", "-sha1", "-prverify", key, "-signature", signature]
+    equal(subprocess.run(verify, input=signed.encode(), stdout=subprocess.PIPE).stdout, b"Verified OK\n")
+
+
+@case("the agent waits for a Windows that is being set up, unless it is told not to")
+def image_state(lab):
+    lab.configure(lab.wine.drive("waiting"))
+    key = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Setup\\State"
+
+    def set_state(state):
+        added = lab.wine.run("reg", "add", key, "/f", "/v", "ImageState", "/d", state, "/reg:64")
+        equal(added[0], 0)
+
+    set_state("IMAGE_STATE_UNDEPLOYABLE")
+    try:
+        with lab.another("waiting", "-n", "-c", "-i") as said:
+            wait_until(lambda: "notify channel: connected" in said(), 20, said())
+        with lab.another("waiting", "-n", "-c") as said:
+            time.sleep(3)
+            equal(said(), "")
+            set_state("IMAGE_STATE_COMPLETE")
+            wait_until(lambda: "notify channel: connected" in said(), 20, said())
+    finally:
+        set_state("IMAGE_STATE_COMPLETE")
 
 
 @case("without options it runs in a console, and writes its log to the file")
@@ -461,15 +553,18 @@ def powershell(lab):
 def service(lab):
     lab.kill()
     wine = lab.wine
-    setup = wine.drive("set up")
+    setup = wine.drive("set up (1)")
     os.makedirs(setup)
     for name in ["tat_agent.exe", "install.bat", "uninstall.bat", "self_update.bat"]:
         shutil.copy(os.path.join(lab.source, name), setup)
     installed = wine.drive("Program Files/QCloud/tat_agent")
     lab.configure(installed)
+    # cmd's own command line has rules of its own for quotes around parentheses.
+    with open(wine.drive("call.bat"), "w", newline="\r\n") as file:
+        file.write('@call "C:\\set up (1)\\%~1" %~2\n@exit /b %errorlevel%\n')
 
     def call(script, *arguments):
-        status, said = wine.run("cmd", "/c", f"C:\\set up\\{script}", *arguments, timeout=300)
+        status, said = wine.run("cmd", "/c", "C:\\call.bat", script, *arguments, timeout=300)
         if status != 0:
             raise AssertionError(f"{script} {' '.join(arguments)}: {status}, {said}")
         return said
@@ -486,8 +581,13 @@ def service(lab):
 
     id = lab.hub.create("@echo one\n@ping -n 8 127.0.0.1 >nul\n@echo two\n@exit /b 2")[0]
     lab.hub.wait(id, "output")
+    before = lab.agents()
+    call("install.bat")
+    wait_until(lab.hub.connected, 30, "the agent that was installed over another does not connect")
+    equal((len(lab.agents()), set(lab.agents()) & set(before)), (1, set()))
+    before = lab.agents()
     call("self_update.bat")
-    old = [name for name in os.listdir(installed) if ".old" in name]
+    equal(lab.agents(), before)
     if not os.path.exists(os.path.join(installed, "tat_agent.exe")):
         raise AssertionError(f"no tat_agent.exe in {os.listdir(installed)}")
     call("install.bat", "restart")

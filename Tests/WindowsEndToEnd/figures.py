@@ -37,7 +37,7 @@ def main():
         for _ in range(ROUNDS):
             times = lab.hub.run("@echo hi")["times"]
             took.append((times["finished"] - times["kicked"]) / 1000)
-        print(f"one right after the other: median {statistics.median(took):.1f} ms")
+        print(f"one right after the other: median {statistics.median(took):.1f} ms, {min(took):.1f} to {max(took):.1f}")
         begun = time.monotonic()
         ids = lab.hub.create(*[f"@echo task {n}" for n in range(100)])
         right = sum(end_to_end.output(lab.hub.wait(id)) == f"task {n}\n" for n, id in enumerate(ids))

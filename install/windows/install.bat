@@ -11,6 +11,8 @@ set "here=%~dp0"
 set "folder=%SystemDrive%\Program Files\QCloud\tat_agent"
 set "agent=%folder%\tat_agent.exe"
 set "service=tatsvc"
+rem Not another program of that name, as some add to the path.
+set find="%SystemRoot%\System32\find.exe"
 
 if "%~1"=="" goto install
 if "%~1"=="install" goto install
@@ -53,7 +55,7 @@ echo installed in %folder%
 exit /b 0
 
 :not_runnable
-echo %here%tat_agent.exe does not run here 1>&2
+echo "%here%tat_agent.exe" does not run here 1>&2
 exit /b 1
 
 :not_writable
@@ -100,8 +102,8 @@ if errorlevel 1 goto not_started
 rem A machine that is still being set up starts it only then: 3 minutes at the most.
 set /a tries=200
 :starting
-sc query %service% | find "RUNNING" >nul && goto started
-sc query %service% | find "STOPPED" >nul && goto not_started
+sc query %service% | %find% "RUNNING" >nul && goto started
+sc query %service% | %find% "STOPPED" >nul && goto not_started
 set /a tries-=1
 if %tries% leq 0 goto not_started
 call :pause
@@ -115,11 +117,11 @@ echo the service %service% does not start: see %folder%\log\tat_agent.log 1>&2
 exit /b 1
 
 :stop_service
-sc query %service% | find "STOPPED" >nul && exit /b 0
+sc query %service% | %find% "STOPPED" >nul && exit /b 0
 sc stop %service% >nul 2>&1
 set /a tries=30
 :stopping
-sc query %service% | find "STOPPED" >nul && exit /b 0
+sc query %service% | %find% "STOPPED" >nul && exit /b 0
 set /a tries-=1
 if %tries% leq 0 exit /b 1
 call :pause

@@ -6,6 +6,8 @@ rem   uninstall.bat /purge    remove these, too
 setlocal
 set "folder=%SystemDrive%\Program Files\QCloud\tat_agent"
 set "service=tatsvc"
+rem Not another program of that name, as some add to the path.
+set find="%SystemRoot%\System32\find.exe"
 if "%~1"=="" goto begin
 if /i "%~1"=="/purge" goto begin
 echo usage: uninstall.bat [/purge] 1>&2
@@ -17,7 +19,7 @@ if errorlevel 1 goto remove
 sc stop %service% >nul 2>&1
 set /a tries=30
 :stopping
-sc query %service% | find "STOPPED" >nul && goto stopped
+sc query %service% | %find% "STOPPED" >nul && goto stopped
 set /a tries-=1
 if %tries% leq 0 goto not_stopped
 ping -n 2 127.0.0.1 >nul

@@ -61,18 +61,28 @@ static inline int32_t shim_win_NtQuerySystemInformation(int class, void *buffer,
 
 // MARK: - The registry, as 64-bit programs see it
 
-/// Reads a text of HKEY_LOCAL_MACHINE; `*size` is the room in bytes, then the length. 0 or the error's code.
-static inline uint32_t shim_win_RegGetValue_text(
-    const WCHAR *key, const WCHAR *name, WCHAR *buffer, uint32_t *size) {
-    return RegGetValueW(
-        HKEY_LOCAL_MACHINE, key, name, RRF_RT_REG_SZ | RRF_SUBKEY_WOW6464KEY, NULL, buffer, (DWORD *)size);
+/// Reads a value of HKEY_LOCAL_MACHINE, RegGetValueW; `*size` is the room in bytes, then the length. 0 or the error's code.
+/// (Since when RegGetValueW has a flag of its own for the view of 64-bit programs is not documented.)
+static inline uint32_t shim_win_RegGetValue(
+    const WCHAR *key, const WCHAR *name, DWORD type, void *buffer, uint32_t *size) {
+    HKEY opened = NULL;
+    LSTATUS status = RegOpenKeyExW(HKEY_LOCAL_MACHINE, key, 0, KEY_QUERY_VALUE | KEY_WOW64_64KEY, &opened);
+    if (status) return status;
+    status = RegGetValueW(opened, NULL, name, type, NULL, buffer, (DWORD *)size);
+    RegCloseKey(opened);
+    return status;
 }
 
-/// Reads a number of HKEY_LOCAL_MACHINE. 0 or the error's code.
+/// Reads a text, ended by NUL.
+static inline uint32_t shim_win_RegGetValue_text(
+    const WCHAR *key, const WCHAR *name, WCHAR *buffer, uint32_t *size) {
+    return shim_win_RegGetValue(key, name, RRF_RT_REG_SZ, buffer, size);
+}
+
+/// Reads a number.
 static inline uint32_t shim_win_RegGetValue_number(const WCHAR *key, const WCHAR *name, uint32_t *value) {
-    DWORD size = sizeof *value;
-    return RegGetValueW(
-        HKEY_LOCAL_MACHINE, key, name, RRF_RT_REG_DWORD | RRF_SUBKEY_WOW6464KEY, NULL, value, &size);
+    uint32_t size = sizeof *value;
+    return shim_win_RegGetValue(key, name, RRF_RT_REG_DWORD, value, &size);
 }
 
 // MARK: - The network

@@ -1,4 +1,4 @@
-// The service control manager, the console's events, the registry.
+// The service control manager, the console's events.
 #ifndef WINDOWS_SERVICE_H
 #define WINDOWS_SERVICE_H
 
@@ -23,13 +23,6 @@ bool shim_win_SetServiceStatus(
 
 /// Has `handler` called, on a thread of the system's, for CTRL_C_EVENT and its like.
 bool shim_win_SetConsoleCtrlHandler(void (*handler)(DWORD event));
-
-static inline LSTATUS shim_win_RegGetValue_string(
-    HKEY root, const WCHAR *key, const WCHAR *name, WCHAR *buffer, DWORD *size) {
-    return RegGetValueW(root, key, name, RRF_RT_REG_SZ | RRF_SUBKEY_WOW6464KEY, NULL, buffer, size);
-}
-
-static inline HKEY shim_win_local_machine(void) { return HKEY_LOCAL_MACHINE; }
 
 #endif
 #endif
