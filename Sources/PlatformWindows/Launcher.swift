@@ -59,6 +59,9 @@ public final class WindowsLauncher: Launcher {
         return link
     }
 
+    /// How often a program is looked for that is not there.
+    private static let startAttempts = 10
+
     /// Starts the executable anew, with the other end of the link as its standard input.
     private func start(_ arguments: [String]) throws(SystemError) -> WindowsSupervisorLink {
         let name = Pipe.freshName()
@@ -79,15 +82,24 @@ public final class WindowsLauncher: Launcher {
             output: null,
             flags: DWORD(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP | CREATE_BREAKAWAY_FROM_JOB)
         )
-        do throws(SystemError) {
-            _ = try child.spawn()
-        } catch {
-            // A job that lets nobody out, which a service is not in, but perhaps an agent that a person started.
-            guard error.code == ErrorCode.accessDenied else { throw error }
-            child.flags &= ~DWORD(CREATE_BREAKAWAY_FROM_JOB)
-            _ = try child.spawn()
+        var attempts = 1
+        while true {
+            do throws(SystemError) {
+                _ = try child.spawn()
+                return try WindowsSupervisorLink(pipe: mine, poller: poller)
+            } catch {
+                if error.code == ErrorCode.accessDenied, child.flags & DWORD(CREATE_BREAKAWAY_FROM_JOB) != 0 {
+                    // A job that lets nobody out, which a service is not in, but perhaps an agent that a person started.
+                    child.flags &= ~DWORD(CREATE_BREAKAWAY_FROM_JOB)
+                } else if error.code == ErrorCode.fileNotFound, attempts < Self.startAttempts {
+                    // An installation renames the old program before the new one gets its name.
+                    attempts += 1
+                    shim_win_Sleep(50)
+                } else {
+                    throw error
+                }
+            }
         }
-        return try WindowsSupervisorLink(pipe: mine, poller: poller)
     }
 
     public func adopt(directory: String) -> Adoption {

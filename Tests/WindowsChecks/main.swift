@@ -7,6 +7,7 @@ let words = CommandLine.arguments.dropFirst().filter { !$0.utf8.contains(UInt8(a
 let checks: [Check] = [
     systemChecks,
     shimChecks,
+    systemShimChecks,
     filesChecks,
     scriptChecks,
     processChecks,

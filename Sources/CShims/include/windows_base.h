@@ -58,11 +58,6 @@ static inline HLOCAL shim_win_LocalFree(HLOCAL memory) { return LocalFree(memory
 
 static inline HMODULE shim_win_GetModuleHandle(const WCHAR *name) { return GetModuleHandleW(name); }
 
-/// A module of the system's own folder, or NULL. Never one from the folder of the program or the current one.
-static inline HMODULE shim_win_LoadLibrary_system(const WCHAR *name) {
-    return LoadLibraryExW(name, NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
-}
-
 // MARK: - Time
 
 /// In units of 100 ns since 1601-01-01 00:00:00 UTC.

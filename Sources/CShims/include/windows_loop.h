@@ -80,11 +80,6 @@ static inline bool shim_win_ConnectNamedPipe(HANDLE pipe, OVERLAPPED *overlapped
     return ConnectNamedPipe(pipe, overlapped);
 }
 
-static inline bool shim_win_DisconnectNamedPipe(HANDLE pipe) { return DisconnectNamedPipe(pipe); }
-static inline bool shim_win_WaitNamedPipe(const WCHAR *name, DWORD milliseconds) {
-    return WaitNamedPipeW(name, milliseconds);
-}
-
 // MARK: - Threads and locks
 
 /// Starts a thread that calls `body` with `context`, with this much stack. Whether it was started.

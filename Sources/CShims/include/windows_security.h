@@ -60,14 +60,6 @@ static inline bool shim_win_GetTokenInformation(HANDLE token, int what, void *bu
 /// The SID in what GetTokenInformation gives for TokenUser.
 static inline void *shim_win_token_user(const void *information) { return ((const TOKEN_USER *)information)->User.Sid; }
 
-/// The list in what GetTokenInformation gives for TokenGroups: how many, and each.
-static inline uint32_t shim_win_token_group_count(const void *information) {
-    return ((const TOKEN_GROUPS *)information)->GroupCount;
-}
-static inline void *shim_win_token_group(const void *information, uint32_t index) {
-    return ((const TOKEN_GROUPS *)information)->Groups[index].Sid;
-}
-
 static inline bool shim_win_LookupPrivilegeValue(const WCHAR *name, LUID *value) {
     return LookupPrivilegeValueW(NULL, name, value);
 }
