@@ -346,14 +346,18 @@ import Testing
 
     @Test func aSupervisorThatReadOnAfterItsTaskSeesTheEndOfTheNext() async throws {
         let launcher = try await makeLauncher()
-        // What it leaves behind holds the output for longer than its end waits.
-        let first = try await supervisorOfATask("sleep 1 &\n", by: launcher)
-        try await Task.sleep(for: .milliseconds(200))
-        let task = try SupervisedTask("echo $PPID >\"$folder/pid\"; exit 7\n", timeout: 3)
-        defer { task.remove() }
-        _ = try await follow(task, by: launcher)
-        #expect(pid_t(try await task.line("pid")) == first, "it was not used again")
-        #expect(task.directory.exit()?.exitCode == 7)
+        for _ in 0..<10 {
+            // What it leaves behind holds the output for longer than its end waits.
+            let first = try await supervisorOfATask("sleep 1 &\n", by: launcher)
+            try await Task.sleep(for: .milliseconds(200))
+            let task = try SupervisedTask("echo $PPID >\"$folder/pid\"; exit 7\n", timeout: 3)
+            defer { task.remove() }
+            _ = try await follow(task, by: launcher)
+            #expect(task.directory.exit()?.exitCode == 7)
+            if pid_t(try await task.line("pid")) == first { return }
+            // The output ends a moment before its last process: where that was still there, the supervisor has ended.
+        }
+        Issue.record("none was used again")
     }
 
     @Test func aKilledNurseryIsReplaced() async throws {
