@@ -2,7 +2,8 @@
 # Tries a built Windows agent in Wine: the backend part by part (windows_checks), then the agent in a console and as a
 # service with a hub on this machine.
 #   test-windows.sh TARGET [EXECUTABLE [WORD...]]      HUB=: a tat_hub for this machine; built if not given
-# WORDs choose the end-to-end cases whose names have one of them, and leave the rest out.
+# WORDs choose the end-to-end cases whose names have one of them, and leave the rest out. The one word `figures` measures
+# instead of testing.
 set -euo pipefail
 CROSS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$CROSS/lib/sdk.sh"
@@ -32,6 +33,10 @@ temporary_folder "$CACHE/lab"
 cp "$EXECUTABLE" "$TEMPORARY/tat_agent.exe"
 cp "$OUTPUT/windows_checks.exe" "$PACKAGE"/install/windows/*.bat "$TEMPORARY/"
 printf 'tat_agent.exe has %s bytes\n' "$(stat -c %s "$TEMPORARY/tat_agent.exe")"
+if [[ $* == figures ]]; then
+    python3 "$PACKAGE/Tests/WindowsEndToEnd/figures.py" "$WINE_ROOT" "$HUB" "$TEMPORARY"
+    exit
+fi
 # Both wait most of the time.
 checks=
 if (($# == 0)); then

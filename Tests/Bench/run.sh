@@ -15,6 +15,6 @@ for executable in .build/cross/*/tat_agent .build/cross/*/tat_agent.exe; do
     printf '%s: %d bytes\n' "$target" "$(stat -c %s "$executable")"
     case $target in
     linux-*) HUB=$scratch/release/tat_hub Cross/test-linux.sh "$target" | grep -E ' connected | memory |busy' | sed 's/^/  /' ;;
-    windows-*) printf '  Cross/test-windows.sh %s measures it\n' "$target" ;;
+    windows-*) HUB=$scratch/release/tat_hub Cross/test-windows.sh "$target" "$executable" figures 2>&1 | sed 's/^/  /' ;;
     esac
 done
