@@ -209,7 +209,7 @@ struct RestartTests {
     @Test("a machine that restarted meanwhile", arguments: [false, true])
     func reboot(claimed: Bool) async throws {
         try await Lab.with { lab in
-            let printer = Printer(name: UUID().uuidString, lines: 10_000)
+            let printer = Printer(name: UUID().uuidString.lowercased(), lines: 10_000)
             if !claimed { try await lab.hub.misbehave("ReportTaskStart", "stall", after: true) }
             try await lab.create(printer.script(lab), id: printer.name)
             try await lab.hub.waitForTask(printer.name) { task in
