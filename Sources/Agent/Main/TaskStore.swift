@@ -95,8 +95,8 @@ struct TaskStore: Sendable {
         }
     }
 
-    /// A file name for any id: plain ids are their own name, all others become a hash of theirs, as do those that some
-    /// file system takes for another name: with capital letters, or the name of a device.
+    /// A file name for any id: plain ids are their own name, all others become a hash of theirs, as do those that Windows
+    /// takes for a device.
     ///
     /// The prefix keeps the two kinds apart. The hash is FNV-1a with two different offsets, 128 bits together; the
     /// record in the directory tells the true id.
@@ -105,8 +105,8 @@ struct TaskStore: Sendable {
             !id.isEmpty && id.utf8.count <= 128 && !isDevice(id)
             && id.utf8.allSatisfy { byte in
                 switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
-                    UInt8(ascii: "_"):
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
                     true
                 default: false
                 }
@@ -122,7 +122,9 @@ struct TaskStore: Sendable {
 
     /// Whether Windows takes it for a device, or might: COM1, LPT1 and their like.
     private static func isDevice(_ name: String) -> Bool {
-        ["con", "prn", "aux", "nul"].contains(name)
+        guard name.utf8.count <= 4 else { return false }
+        let name = name.lowercased()
+        return ["con", "prn", "aux", "nul"].contains(name)
             || name.utf8.count == 4 && (name.hasPrefix("com") || name.hasPrefix("lpt"))
     }
 }
