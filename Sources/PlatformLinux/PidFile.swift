@@ -14,14 +14,13 @@ final class PidFile: Sendable {
 
     private let file: FileDescriptor
 
-    /// A child that an agent was about to start when it was killed holds the lock until its execve: how often, in
-    /// hundredths of a second, it is tried again.
-    private static let attempts = 50
-
     /// Takes the lock and writes this process' id.
-    init(path: String) throws {
+    ///
+    /// - Parameter attempts: how often it is tried, a hundredth of a second apart: a child that an agent was about to start
+    ///   when it was killed holds the lock until its execve.
+    init(path: String, attempts: Int = 50) throws {
         file = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o644)
-        var attempts = Self.attempts
+        var attempts = attempts
         while flock(file.number, LOCK_EX | LOCK_NB) != 0 {
             guard shim_errno() == EWOULDBLOCK else { throw SystemError("flock \(path)") }
             attempts -= 1

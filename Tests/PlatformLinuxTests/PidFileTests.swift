@@ -36,7 +36,7 @@ import Testing
         let path = folder / "pid"
         let held = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o644)
         try #require(flock(held.number, LOCK_EX | LOCK_NB) == 0)
-        let second = Task { try await onOwnThread { try PidFile(path: path) } }
+        let second = Task { try await onOwnThread { try PidFile(path: path, attempts: 6000) } }
         try await Task.sleep(for: .milliseconds(100))
         _ = flock(held.number, LOCK_UN)
         _ = try await second.value
