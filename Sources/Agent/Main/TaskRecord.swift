@@ -18,6 +18,8 @@ public struct TaskRecord: Equatable, Sendable {
     public var cosBucketPrefix: String
     /// The boot during which the task was accepted (`Machine.bootID`).
     public var bootID: String
+    /// Its place among the tasks that were described: those with smaller ones came before.
+    public var place: Int64
 
     public init(
         id: String,
@@ -29,7 +31,8 @@ public struct TaskRecord: Equatable, Sendable {
         outputLimit: Int64,
         cosBucketURL: String = "",
         cosBucketPrefix: String = "",
-        bootID: String
+        bootID: String,
+        place: Int64 = 0
     ) {
         self.id = id
         self.command = command
@@ -41,6 +44,7 @@ public struct TaskRecord: Equatable, Sendable {
         self.cosBucketURL = cosBucketURL
         self.cosBucketPrefix = cosBucketPrefix
         self.bootID = bootID
+        self.place = place
     }
 }
 
@@ -68,6 +72,7 @@ extension TaskRecord {
             "cosBucketURL": .string(cosBucketURL),
             "cosBucketPrefix": .string(cosBucketPrefix),
             "bootID": .string(bootID),
+            "place": .integer(place),
         ]
         return record.encoded()
     }
@@ -96,7 +101,8 @@ extension TaskRecord {
             outputLimit: outputLimit,
             cosBucketURL: cosBucketURL,
             cosBucketPrefix: cosBucketPrefix,
-            bootID: bootID
+            bootID: bootID,
+            place: json["place"]?.int64 ?? 0
         )
     }
 }

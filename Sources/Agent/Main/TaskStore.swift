@@ -42,8 +42,9 @@ struct TaskStore: Sendable {
     }
 
     /// The tasks of earlier agents, without their scripts: first those that a supervisor has claimed, as what already runs
-    /// does not wait for a slot behind what does not. What was only half written down or half removed goes. What cannot
-    /// be read or removed now stays for another agent, and does not stand in the way of the rest.
+    /// does not wait for a slot behind what does not, then the others by their places. What was only half written down or
+    /// half removed goes. What cannot be read or removed now stays for another agent, and does not stand in the way of
+    /// the rest.
     func recover() throws(FileError) -> (found: [(task: TaskRecord, progress: TaskProgress)], failures: [FileError]) {
         var claimed: [(TaskRecord, TaskProgress)] = []
         var unclaimed: [(TaskRecord, TaskProgress)] = []
@@ -62,7 +63,7 @@ struct TaskStore: Sendable {
                 failures.append(error)
             }
         }
-        return (claimed + unclaimed, failures)
+        return (claimed + unclaimed.sorted { $0.0.place < $1.0.place }, failures)
     }
 
     /// Removes a finished task, leaving its tombstone, which its file becomes.

@@ -20,7 +20,8 @@ final class TaskTable {
     private var wholeWaiting: WaitingOutput
     /// Tasks that are to be written down, the next one last. They have lined up for a slot in the order of their
     /// description, which is not that in which they will have been written down.
-    private var described: [(TaskDescription, Gate.Ticket)] = []
+    private var described: [(description: TaskDescription, place: Int64, ticket: Gate.Ticket)] = []
+    private var lastPlace: Int64 = 0
     /// Tasks that are being written down, and whether they were cancelled meanwhile.
     private var accepting: [String: Bool] = [:]
     /// Tasks that are over, but whose tombstone the disk did not take.
@@ -55,7 +56,12 @@ final class TaskTable {
             let (found, failures) = try store.recover()
             for failure in failures { log.error("a task of an earlier agent is left as it is: \(failure)") }
             if !found.isEmpty { log.info("taking up \(found.count) tasks of an earlier agent") }
-            for (task, progress) in found { begin(task, progress: progress) }
+            lastPlace = found.map(\.task.place).max() ?? 0
+            for (task, progress) in found {
+                let ticket = Gate.Ticket()
+                slots.lineUp(ticket)
+                begin(task, ticket: ticket, progress: progress)
+            }
         } catch {
             log.error("the tasks of earlier agents cannot be read: \(error)")
         }
@@ -76,23 +82,24 @@ final class TaskTable {
         let tickets = new.map { description in
             let ticket = Gate.Ticket()
             slots.lineUp(ticket)
-            return (description, ticket)
+            lastPlace += 1
+            return (description, lastPlace, ticket)
         }
         described.insert(contentsOf: tickets.reversed(), at: 0)
         return (0..<min(new.count, Self.intakeWidth)).map { _ in
             spawn { [self] in
-                while let (description, ticket) = described.popLast() {
+                while let (description, place, ticket) = described.popLast() {
                     // Popping leaves the room of them all.
                     if described.isEmpty { described = [] }
-                    await accept(description, ticket)
+                    await accept(description, place, ticket)
                 }
             }
         }
     }
 
-    private func accept(_ description: TaskDescription, _ ticket: Gate.Ticket) async {
+    private func accept(_ description: TaskDescription, _ place: Int64, _ ticket: Gate.Ticket) async {
         let accepted = await EventLoop.shared.offload(to: platform.worker) { [intake, store, clock = platform.clock] in
-            Accepted(intake.take(description), store: store, clock: clock)
+            Accepted(intake.take(description), place: place, store: store, clock: clock)
         }
         let isCancelled = accepting.removeValue(forKey: description.id) ?? false
         begin(accepted, ticket)
@@ -101,16 +108,17 @@ final class TaskTable {
 
     /// A task that is written down, as far as the disk allowed.
     private struct Accepted: Sendable {
-        let task: TaskIntake.Taken
+        private(set) var task: TaskIntake.Taken
         /// How it ended already, where that is not on disk.
         var end: TaskExit?
         var storeFailure: FileError?
 
-        init(_ task: TaskIntake.Taken, store: TaskStore, clock: any WallClock) {
+        init(_ task: TaskIntake.Taken, place: Int64, store: TaskStore, clock: any WallClock) {
             self.task = task
+            self.task.record.place = place
             let failed = task.failure.map { TaskExit($0, finishedAt: clock.unixSeconds) }
             do throws(FileError) {
-                try store.accept(task.record, end: failed)
+                try store.accept(self.task.record, end: failed)
             } catch {
                 storeFailure = error
                 end = failed ?? TaskExit(.scriptStoreFailed(error.description), finishedAt: clock.unixSeconds)
@@ -136,7 +144,7 @@ final class TaskTable {
 
     private func begin(
         _ record: TaskRecord,
-        ticket: Gate.Ticket = Gate.Ticket(),
+        ticket: Gate.Ticket,
         progress: TaskProgress = TaskProgress(),
         end: TaskExit? = nil
     ) {

@@ -89,6 +89,24 @@ import Testing
         }
     }
 
+    @Test func whatWaitsForASlotKeepsItsPlace() async throws {
+        try await onLoop {
+            let host = FakeHost()
+            let ids = (0..<20).map { "task-\($0 * 7 % 20)" }
+            let first = try TestAgent(on: host, slots: 1)
+            for id in ids { await first.accept(id) }
+            first.crash()
+
+            let second = try TestAgent(on: host, slots: 1)
+            second.table.recover()
+            await second.accept("late")
+            for id in ids + ["late"] { try await host.supervisor(of: id).finish() }
+            try await second.finishAll()
+            let paths = try (ids + ["late"]).map { try host.store().directory(of: $0).path }
+            #expect(host.launches == paths)
+        }
+    }
+
     @Test func aCancelThatTheSupervisorMayNotHaveSeenIsRepeated() async throws {
         try await onLoop {
             let host = FakeHost()

@@ -13,7 +13,8 @@ import Testing
         outputLimit: 24_576,
         cosBucketURL: "https://bucket.test",
         cosBucketPrefix: "a/b",
-        bootID: "boot"
+        bootID: "boot",
+        place: 1 << 40
     )
 
     @Test(arguments: [full, .plain("task-1")])
@@ -27,9 +28,9 @@ import Testing
         #expect(TaskRecord(decoding: bytes + bytes) == nil)
     }
 
-    @Test func needsEveryField() throws {
+    @Test func needsEveryFieldButThePlace() throws {
         let json = try JSON.parse(Self.full.encoded)
-        let members = try #require(json.object?.members)
+        let members = try #require(json.object?.members.filter { $0.0 != "place" })
         #expect(members.count == 10)
         for (name, _) in members {
             for wrong in [JSON?.none, .null, .bool(true)] {
@@ -38,6 +39,13 @@ import Testing
                 #expect(TaskRecord(decoding: JSON.object(changed).encoded()) == nil, "\(name)")
             }
         }
+    }
+
+    /// Earlier versions wrote none.
+    @Test func withoutAPlaceItIsTheFirst() throws {
+        var record = try #require(JSON.parse(Self.full.encoded).object)
+        record["place"] = nil
+        #expect(TaskRecord(decoding: JSON.object(record).encoded())?.place == 0)
     }
 
     @Test func needsEveryFieldOfTheUser() throws {
