@@ -163,7 +163,7 @@ struct FullDiskTests {
                 """
                 touch \(lab.scratch.path)/up
                 until [ -e \(lab.scratch.path)/go ]; do sleep 0.02; done
-                for i in {1..2000}; do echo 123456789; done
+                for i in {1..20000}; do echo 123456789; done
                 echo done > \(lab.scratch.path)/done
                 """
             )
@@ -172,13 +172,15 @@ struct FullDiskTests {
             // Fills the disk but for two pages.
             try Data(count: (try space("%a", lab) - 2) * 4096).write(to: URL(filePath: filler))
             try lab.scratch.write("go")
+            // It has written more than a pipe holds, so the supervisor has found no room.
             try await eventually("the script has ended") { lab.scratch.has("done") }
             try FileManager.default.removeItem(atPath: filler)
             let outcome = try await lab.outcome(of: id)
             outcome.expectSuccess()
             #expect(outcome.output.count == 8192)
-            #expect(outcome.output.elementsEqual(String(repeating: "123456789\n", count: 2000).utf8.prefix(8192)))
-            #expect(outcome.dropped == 20_000 - 8192)
+            let isAsWritten = outcome.text == String(String(repeating: "123456789\n", count: 820).prefix(8192))
+            #expect(isAsWritten)
+            #expect(outcome.dropped == 200_000 - 8192)
             try await lab.waitUntilIdle()
             try await lab.expectAlive()
         }
