@@ -75,14 +75,15 @@ struct ProcessTree {
         return mine.st_dev == other.st_dev && mine.st_ino == other.st_ino
     }
 
-    /// How many children of this process have ended and were not collected.
+    /// How many children of this process, whichever of its threads started them, have ended and were not collected.
     static var endedChildren: Int {
-        let path = "/proc/self/task/\(getpid())/children"
-        let children = String(decoding: (try? PosixFiles().read(path, limit: 1 << 20)) ?? [], as: UTF8.self)
-        return children.split(separator: " ").count { child in
-            guard let pid = pid_t(child), let fields = statFields(of: pid) else { return false }
-            return fields.first?.first == UInt8(ascii: "Z")
+        let files = PosixFiles()
+        let threads = (try? files.list("/proc/self/task")) ?? []
+        let children = threads.flatMap { thread in
+            let list = (try? files.read("/proc/self/task/\(thread)/children", limit: 1 << 20)) ?? []
+            return String(decoding: list, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
         }
+        return children.count { child in statFields(of: child)?.first?.first == UInt8(ascii: "Z") }
     }
 
     private static func descendants() -> Set<pid_t> {
