@@ -27,7 +27,8 @@ import Testing
             let link = try task.connect()
             try task.directory.cancel()
             try link.writeAll([UInt8(ascii: "c")])
-            _ = try await onOwnThread { try link.readAll() }
+            // The connection alone may have had it look: then it ends with the poke unread, which is a reset.
+            _ = try? await onOwnThread { try link.readAll() }
             #expect(task.directory.exit() != nil)
         case .file:
             // Whatever wakes the supervisor has it look; here, another agent that comes and goes.
