@@ -24,13 +24,11 @@ lock_cache() { # name
 
 # Runs a function of this shell that no other builder may run at the same time.
 exclusively() { # name, function, arguments...
-    local lock status
-    mkdir -p "$CACHE/locks"
-    exec {lock}>"$CACHE/locks/$1"
-    flock "$lock"
+    local LOCK status # the lock is this call's own, as such calls are nested
+    lock_cache "$1"
     "${@:2}"
     status=$? # where it is called in a condition, `set -e` does not hold
-    exec {lock}>&-
+    exec {LOCK}>&-
     return "$status"
 }
 

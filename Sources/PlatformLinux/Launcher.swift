@@ -29,7 +29,7 @@ public final class LinuxLauncher: Launcher {
         self.descriptorLimit = descriptorLimit
         self.executable = executable
         // An agent that restarted itself is still the parent of the supervisors it had started.
-        children = Self.currentChildren()
+        children = Set(ProcessTree.listedChildren(of: getpid(), thread: getpid()))
         service.onChild { [weak self] in self?.reap() }
     }
 
@@ -129,11 +129,5 @@ public final class LinuxLauncher: Launcher {
 
     private func reap() {
         for pid in children where waitpid(pid, nil, WNOHANG) != 0 { children.remove(pid) }
-    }
-
-    private static func currentChildren() -> Set<pid_t> {
-        let path = "/proc/self/task/\(getpid())/children"
-        let bytes = (try? PosixFiles().read(path, limit: 1 << 20)) ?? []
-        return Set(String(decoding: bytes, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) })
     }
 }

@@ -77,13 +77,7 @@ struct ProcessTree {
 
     /// How many children of this process, whichever of its threads started them, have ended and were not collected.
     static var endedChildren: Int {
-        let files = PosixFiles()
-        let threads = (try? files.list("/proc/self/task")) ?? []
-        let children = threads.flatMap { thread in
-            let list = (try? files.read("/proc/self/task/\(thread)/children", limit: 1 << 20)) ?? []
-            return String(decoding: list, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
-        }
-        return children.count { child in statFields(of: child)?.first?.first == UInt8(ascii: "Z") }
+        listedChildren(of: getpid()).count { child in statFields(of: child)?.first?.first == UInt8(ascii: "Z") }
     }
 
     private static func descendants() -> Set<pid_t> {
@@ -104,10 +98,13 @@ struct ProcessTree {
     /// Those that each of its threads has started or taken over.
     private static func listedChildren(of pid: pid_t) -> [pid_t] {
         let threads = (try? PosixFiles().list("/proc/\(pid)/task")) ?? []
-        return threads.flatMap { thread in
-            let list = (try? PosixFiles().read("/proc/\(pid)/task/\(thread)/children", limit: 1 << 20)) ?? []
-            return String(decoding: list, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
-        }
+        return threads.flatMap { thread in pid_t(thread).map { listedChildren(of: pid, thread: $0) } ?? [] }
+    }
+
+    /// Those that this thread of it has started or taken over.
+    static func listedChildren(of pid: pid_t, thread: pid_t) -> [pid_t] {
+        let list = (try? PosixFiles().read("/proc/\(pid)/task/\(thread)/children", limit: 1 << 20)) ?? []
+        return String(decoding: list, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
     }
 
     private static func scannedChildren() -> (pid_t) -> [pid_t] {

@@ -70,8 +70,9 @@ public final class Gate {
 
     /// Takes a place for the ticket: inside, if there is one, else at the end of the line. Who does so and does not come
     /// to `run` or `enter` has to `leave`.
-    public func lineUp(_ ticket: Ticket) {
-        guard case .new = ticket.state else { return }
+    @discardableResult
+    public func lineUp(_ ticket: Ticket = Ticket()) -> Ticket {
+        guard case .new = ticket.state else { return ticket }
         if free > 0 {
             free -= 1
             ticket.state = .inside
@@ -79,6 +80,7 @@ public final class Gate {
             ticket.state = .inLine
             queue.append(ticket)
         }
+        return ticket
     }
 
     /// Runs `body` when there is a place for it.

@@ -202,12 +202,7 @@ final class TaskReporter {
     ///
     /// - Parameter isLasting: whether any agent would come to the same chunk, as it is once all output is there.
     private func plan(_ chunk: TaskProgress.Chunk, isLasting: Bool) -> Bool {
-        do throws(FileError) {
-            try directory.note(.chunkPlanned(chunk))
-        } catch {
-            log.error("task \(id): its progress cannot be noted: \(error)")
-            guard isLasting else { return false }
-        }
+        guard write(.chunkPlanned(chunk)) || isLasting else { return false }
         progress.note(.chunkPlanned(chunk))
         return true
     }
@@ -215,10 +210,17 @@ final class TaskReporter {
     /// Notes an entry on disk, too. When the disk takes no more, the entry holds for this agent at least.
     private func note(_ entry: TaskProgress.Entry) {
         progress.note(entry)
+        _ = write(entry)
+    }
+
+    /// Whether the disk took the entry.
+    private func write(_ entry: TaskProgress.Entry) -> Bool {
         do throws(FileError) {
             try directory.note(entry)
+            return true
         } catch {
             log.error("task \(id): its progress cannot be noted: \(error)")
+            return false
         }
     }
 }

@@ -57,11 +57,7 @@ final class TaskTable {
             for failure in failures { log.error("a task of an earlier agent is left as it is: \(failure)") }
             if !found.isEmpty { log.info("taking up \(found.count) tasks of an earlier agent") }
             lastPlace = found.map(\.task.place).max() ?? 0
-            for (task, progress) in found {
-                let ticket = Gate.Ticket()
-                slots.lineUp(ticket)
-                begin(task, ticket: ticket, progress: progress)
-            }
+            for (task, progress) in found { begin(task, ticket: slots.lineUp(), progress: progress) }
         } catch {
             log.error("the tasks of earlier agents cannot be read: \(error)")
         }
@@ -80,10 +76,8 @@ final class TaskTable {
         guard !new.isEmpty else { return [] }
         platform.launcher.prepare()
         let tickets = new.map { description in
-            let ticket = Gate.Ticket()
-            slots.lineUp(ticket)
             lastPlace += 1
-            return (description, lastPlace, ticket)
+            return (description, lastPlace, slots.lineUp())
         }
         described.insert(contentsOf: tickets.reversed(), at: 0)
         return (0..<min(new.count, Self.intakeWidth)).map { _ in
